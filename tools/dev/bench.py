@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+"""What tools/bench measures. See there for the options."""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import shutil
+import sys
+import time
+from typing import Callable
+
+from engine_process import Engine, EngineError
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+OUTPUT = TOP / "build/bench"
+AMAZON_VERTICES = 403_394
+AMAZON_EDGES = 3_387_388
+AIR_ROUTES = TOP / "data/air-routes"
+AIR_ROUTES_VERTICES = 3_749
+
+
+@dataclasses.dataclass
+class Row:
+    """One line of the table."""
+
+    name: str
+    what: str
+    measured: str
+    bar: str = ""
+    reached: bool | None = None
+    floors: str = ""
+
+    def cells(self) -> list[str]:
+        verdict = {None: "", True: "yes", False: "**no**"}[self.reached]
+        return [self.what, self.measured, self.bar, verdict, self.floors]
+
+
+class Bench:
+    """One engine on a fresh folder, and the rows measured on it."""
+
+    def __init__(self, arguments: argparse.Namespace, data: pathlib.Path, keys: int):
+        self.arguments = arguments
+        self.data = data
+        self.keys = keys
+        self.engine = Engine(arguments.engram, data)
+        self.raw: dict[str, object] = {}
+        self.rows: list[Row] = []
+
+    def load(self, name: str, call: str, *flags: str) -> dict:
+        """Runs `engram bench`; stops the whole run if any call failed."""
+        say(f"{name}: {call} {' '.join(flags)}")
+        result = json.loads(self.engine.command(
+            "--json", "bench", "--mix", call, "--keys", str(self.keys), "--seconds", str(self.arguments.seconds),
+            "--floor-dir", str(self.data), *flags))
+        self.raw[name] = result
+        answer = result["calls"][call]
+        if answer["errors"] or answer["keys_without_vertex"] or not answer["latency_us"]["count"]:
+            raise EngineError(f"{name}: calls failed: {json.dumps(answer)}")
+        answer["floors"] = result["floors"]
+        return answer
+
+    def end(self) -> None:
+        """The engine's log stays, beside the folder."""
+        self.engine.stop()
+        shutil.rmtree(self.data)
+
+    def add(self, row: Row) -> None:
+        say(f"  {row.measured}" + (f"  (bar {row.bar})" if row.bar else ""))
+        self.rows.append(row)
+
+    def latency(self, name: str, what: str, call: str, extra_us: float, syncs: int = 0, tail: bool = False) -> None:
+        """One connection, one call in flight: P50 against the floors of the same run."""
+        answer = self.load(name, call)
+        latency, floors = answer["latency_us"], answer["floors"]
+        round_trip, sync = floors["tcp_round_trip_us"]["p50"], floors["sync_us"]["p50"]
+        bar = round_trip + syncs * sync + extra_us
+        reached = latency["p50"] <= bar and (not tail or latency["p99"] <= 3 * latency["p50"])
+        text = f"{latency['p50']:.0f} µs (P99 {latency['p99']:.0f}, P99.9 {latency['p99.9']:.0f})"
+        beside = f"round trip {round_trip:.0f} µs" + (f", sync {sync:.0f} µs" if syncs else "")
+        self.add(Row(name, what, text, f"≤ {bar:.0f} µs" + (", P99 ≤ 3 × P50" if tail else ""), reached, beside))
+
+    def throughput(self, name: str, what: str, call: str, least: int, *flags: str) -> None:
+        answer = self.load(name, call, *flags)
+        rate = answer["items_per_second"]
+        text = f"{rate:,.0f} /s (P50 {answer['latency_us']['p50']:.0f} µs)"
+        sync = answer["floors"]["sync_us"]["p50"]
+        self.add(Row(name, what, text, f"≥ {least:,}", rate >= least, f"sync {sync:.0f} µs" if call == "put" else ""))
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+# --- The rows
+
+def point_get(bench: Bench) -> None:
+    bench.latency("get", "point get, 1 connection, P50", "get", 35, tail=True)
+
+
+def neighbors(bench: Bench) -> None:
+    bench.latency("neighbors", "neighbours, P50", "neighbors", 45)
+
+
+def expand2(bench: Bench) -> None:
+    bench.latency("expand2", "distinct 2-hop, ids, P50", "expand2", 70)
+
+
+def expand3(bench: Bench) -> None:
+    bench.latency("expand3", "distinct 3-hop, ids, P50", "expand3", 110)
+
+
+def recall(bench: Bench) -> None:
+    bench.latency("recall", "recall, 3 hops, top 20, P50", "recall", 500)
+
+
+def gets(bench: Bench) -> None:
+    bench.throughput("gets", "point gets, 16 connections, one in flight each", "get", 50_000, "--connections", "16")
+
+
+def bulk_gets(bench: Bench) -> None:
+    bench.throughput("bulk-gets", "keys, in bulk calls of 100, 16 connections", "get", 1_000_000, "--connections", "16",
+                     "--bulk", "100")
+
+
+def put(bench: Bench) -> None:
+    bench.latency("put", "durable put, 1 connection, P50", "put", 60, syncs=1)
+
+
+def link(bench: Bench) -> None:
+    bench.latency("link", "durable link over two partitions, P50", "link", 120, syncs=2)
+
+
+def puts(bench: Bench) -> None:
+    bench.throughput("puts", "durable puts, 64 in flight", "put", 30_000, "--connections", "4", "--in-flight", "16")
+
+
+def batched_puts(bench: Bench) -> None:
+    bench.throughput("batched-puts", "durable puts in batches of 100, each in one partition", "put", 200_000,
+                     "--connections", "4", "--in-flight", "4", "--batch", "100", "--batch-in-one-partition")
+    bench.throughput("spread-puts", "durable puts in batches of 100 over all partitions", "put", 200_000,
+                     "--connections", "4", "--in-flight", "4", "--batch", "100")
+
+
+def restart(bench: Bench) -> None:
+    """Nothing is written back before the kill, so that every command is replayed."""
+    bench.engine.stop()
+    bench.engine.start("--warm-write-back-after-ms", "1h", "--warm-write-back-bytes", "16GiB")
+    commands = 1_000_000 if not bench.arguments.smoke else 20_000
+    say(f"restart: {commands:,} commands, then kill -9")
+    bench.engine.command("--json", "bench", "--mix", "put", "--keys", str(bench.keys), "--operations", str(commands),
+                         "--warmup", "0", "--no-floors", "--connections", "4", "--in-flight", "64")
+    bench.engine.kill()
+    seconds = bench.engine.start()
+    bench.raw["restart"] = {"commands": commands, "seconds_to_ready": seconds}
+    bench.add(Row("restart", f"restart after `kill -9` with {commands:,} commands in the log", f"{seconds:.2f} s to ready",
+                  "< 5 s", seconds < 5))
+
+
+ROWS: dict[str, Callable[[Bench], None]] = {
+    "get": point_get, "neighbors": neighbors, "expand2": expand2, "expand3": expand3, "recall": recall, "gets": gets,
+    "bulk-gets": bulk_gets, "put": put, "link": link, "puts": puts, "batched-puts": batched_puts, "restart": restart,
+}
+READ_ONLY = ("get", "neighbors", "expand2", "expand3", "recall", "gets", "bulk-gets")
+
+
+# --- The graphs
+
+def load_graph(bench: Bench, nodes: pathlib.Path, edges: pathlib.Path, edge_count: int, bar: int) -> None:
+    say(f"import: {edge_count:,} edges")
+    begin = time.monotonic()
+    bench.engine.command("--json", "import", "--nodes", str(nodes), "--edges", str(edges))
+    seconds = time.monotonic() - begin
+    bench.raw["import"] = {"seconds": seconds, "edges": edge_count}
+    rate = edge_count / seconds
+    bench.add(Row("import", f"online import of {edge_count:,} edges and their vertices, durable",
+                  f"{rate:,.0f} edges/s ({seconds:.1f} s)", f"≥ {bar:,}" if bar else "", rate >= bar if bar else None))
+
+
+def add_memory(bench: Bench, bar_megabytes: int) -> None:
+    resident, anonymous = bench.engine.memory_bytes(), bench.engine.memory_bytes("RssAnon")
+    bench.raw["memory"] = {"resident_bytes": resident, "anonymous_bytes": anonymous}
+    bench.add(Row("memory", "resident memory with the whole graph hot",
+                  f"{resident / 1e6:.0f} MB ({anonymous / 1e6:.0f} MB without mapped files)",
+                  f"< {bar_megabytes} MB" if bar_megabytes else "",
+                  resident < bar_megabytes * 1e6 if bar_megabytes else None))
+
+
+def find_amazon() -> tuple[pathlib.Path, pathlib.Path]:
+    folders = [pathlib.Path(os.environ["ENGRAM_AMAZON0601"])] if "ENGRAM_AMAZON0601" in os.environ else []
+    folders.append(TOP.parent / "shared/data/amazon0601")
+    for folder in folders:
+        for suffix in ("", ".zst"):
+            nodes, edges = folder / f"nodes.csv{suffix}", folder / f"edges.csv{suffix}"
+            if nodes.is_file() and edges.is_file():
+                return nodes, edges
+    raise EngineError("the amazon0601 graph is not there: set ENGRAM_AMAZON0601 to a folder with its nodes.csv and edges.csv "
+                      "(snap.stanford.edu/data/amazon0601.html), or run tools/bench --smoke")
+
+
+def make_tenfold(edges: pathlib.Path, folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """Ten copies of the graph, woven into one: every vertex keeps its out-degree, and its targets fall into all copies."""
+    copies = 10
+    node_file, edge_file = folder / "tenfold-nodes.csv", folder / "tenfold-edges.csv"
+    with node_file.open("w") as out:
+        out.writelines(f"{vertex}\n" for vertex in range(copies * AMAZON_VERTICES))
+    source = os.popen(f"zstd -dcq '{edges}'") if edges.suffix == ".zst" else edges.open()
+    pairs = [tuple(map(int, line.replace(",", "\t").split("\t"))) for line in source]
+    with edge_file.open("w") as out:
+        for copy in range(copies):
+            first = copy * AMAZON_VERTICES
+            out.writelines(f"{first + a}\t{(a * 7 + b * 13 + copy) % copies * AMAZON_VERTICES + b}\n" for a, b in pairs)
+    return node_file, edge_file
+
+
+def measure_tenfold(small: Bench, edges: pathlib.Path) -> None:
+    say("ten times as large: making the graph")
+    bench = Bench(small.arguments, fresh_folder("tenfold"), 10 * AMAZON_VERTICES)
+    files = make_tenfold(edges, OUTPUT)
+    bench.engine.start()
+    try:
+        load_graph(bench, *files, 10 * AMAZON_EDGES, 0)
+        small.raw["tenfold import"] = bench.raw["import"]
+        for name in ("get", "neighbors"):
+            before = small.raw[name]["calls"][name]["latency_us"]["p50"]
+            after = bench.load(name, name)["latency_us"]["p50"]
+            small.raw[f"tenfold {name}"] = bench.raw[name]
+            small.add(Row(f"tenfold {name}", f"P50 of {name} on a graph 10 × larger", f"{after / before:.2f} × ({after:.0f} µs)",
+                          "≤ 1.2 ×", after <= 1.2 * before))
+    finally:
+        bench.end()
+        for file in files:
+            file.unlink()
+
+
+# --- The whole
+
+def fresh_folder(name: str) -> pathlib.Path:
+    folder = OUTPUT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    folder.with_suffix(".log").unlink(missing_ok=True)
+    return folder
+
+
+def run_published(arguments: argparse.Namespace, chosen: list[str]) -> Bench:
+    nodes, edges = find_amazon()
+    bench = Bench(arguments, fresh_folder("amazon0601"), AMAZON_VERTICES)
+    bench.engine.start()
+    try:
+        load_graph(bench, nodes, edges, AMAZON_EDGES, 500_000)
+        for name in [name for name in chosen if name in READ_ONLY]:
+            ROWS[name](bench)
+        add_memory(bench, 400)  # after the reads, before changes make it larger
+        for name in [name for name in chosen if name not in READ_ONLY]:
+            ROWS[name](bench)
+    finally:
+        bench.end()
+    if arguments.full:
+        measure_tenfold(bench, edges)
+    return bench
+
+
+def run_smoke(arguments: argparse.Namespace) -> Bench:
+    """Every row once on a small graph: that it runs and nothing fails, not how fast it is."""
+    bench = Bench(arguments, fresh_folder("smoke"), AIR_ROUTES_VERTICES)
+    bench.engine.start()
+    try:
+        load_graph(bench, AIR_ROUTES / "air-routes-latest-nodes.csv", AIR_ROUTES / "air-routes-latest-edges.csv", 57_645, 0)
+        for run in ROWS.values():
+            run(bench)
+        add_memory(bench, 0)
+    finally:
+        bench.end()
+    for row in bench.rows:
+        row.bar, row.reached = "", None
+    return bench
+
+
+def processor() -> str:
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def print_table(bench: Bench) -> None:
+    print(f"\nEngine and load generator together on {os.cpu_count()} cores ({processor()}, Linux {platform.release()}), "
+          f"{bench.arguments.seconds:g} s a row.\n")
+    print("| what | measured | bar | reached | floors in the same run |\n|---|---|---|---|---|")
+    for row in bench.rows:
+        print("| " + " | ".join(row.cells()) + " |")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__)
+    parser.add_argument("--engram", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--smoke", action="store_true", help="a few seconds on the air-routes graph; judges no bars")
+    parser.add_argument("--full", action="store_true", help="and a graph ten times as large")
+    parser.add_argument("--only", help="rows, with commas between them")
+    parser.add_argument("--list", action="store_true", help="the names of the rows")
+    parser.add_argument("--seconds", type=float, help="for each row (default 10)")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(ROWS))
+        return 0
+    chosen = arguments.only.split(",") if arguments.only else list(ROWS)
+    if unknown := [name for name in chosen if name not in ROWS]:
+        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    if arguments.full and not {"get", "neighbors"} <= set(chosen):
+        parser.error("--full compares with the rows get and neighbors: choose them too")
+    arguments.seconds = arguments.seconds or (0.5 if arguments.smoke else 10)
+
+    bench = run_smoke(arguments) if arguments.smoke else run_published(arguments, chosen)
+    print_table(bench)
+    result_file = OUTPUT / ("smoke.json" if arguments.smoke else f"{time.strftime('%Y%m%d-%H%M%S')}.json")
+    result_file.write_text(json.dumps({"rows": [dataclasses.asdict(row) for row in bench.rows], "runs": bench.raw}, indent=2))
+    print(f"\nAll figures: {result_file.relative_to(TOP)}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except EngineError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,90 @@
+"""A real engine as a child process, for scripts that measure it."""
+
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class EngineError(Exception):
+    pass
+
+
+class Engine:
+    """Started by start(), ended by stop() or kill(). Its log is in the data folder's neighbour, `<data>.log`."""
+
+    def __init__(self, program: str, data: pathlib.Path):
+        self.program = program
+        self.data = data
+        self.log_path = data.with_suffix(".log")
+        self.process: subprocess.Popen | None = None
+        self.server = f"127.0.0.1:{free_port()}"
+        self.operations = f"127.0.0.1:{free_port()}"
+
+    def start(self, *flags: str, timeout_s: float = 120) -> float:
+        """Seconds from the start to ready."""
+        command = [self.program, "serve", "--data-dir", str(self.data), "--listen-address", self.server,
+                   "--operations-address", self.operations, *flags]
+        begin = time.monotonic()
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        while not self.is_ready():
+            if self.process.poll() is not None:
+                raise EngineError(f"the engine ended with {self.process.returncode}:\n{self.log_tail()}")
+            if time.monotonic() - begin > timeout_s:
+                raise EngineError(f"the engine is not ready after {timeout_s} s:\n{self.log_tail()}")
+            time.sleep(0.005)
+        return time.monotonic() - begin
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{self.operations}/readyz", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def log_tail(self) -> str:
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-20:])
+
+    def memory_bytes(self, name: str = "VmRSS") -> int:
+        """A line of /proc/PID/status, such as VmRSS or RssAnon."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(name + ":"):
+                return int(line.split()[1]) * 1024
+        raise EngineError(f"no {name} in /proc/{self.process.pid}/status")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """As an orchestrator does: SIGTERM, and 40 seconds."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(timeout=40)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise EngineError("the engine did not end within 40 s of SIGTERM") from None
+        if code != 0:
+            raise EngineError(f"the engine ended with {code}:\n{self.log_tail()}")
+
+    def command(self, *words: str) -> str:
+        """Runs a client command against this engine; its standard output."""
+        command = [self.program, "--server", self.server, *words]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise EngineError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        sys.stdout.flush()
+        return done.stdout
