@@ -1,0 +1,120 @@
+@0xb0c6f1a7d3e94a05;
+# What partitions, query coordinators and gateways say to each other: always one Request or one Answer, in one message.
+# Between actors of one node the message is handed over as it is; between nodes the same bytes travel.
+# Commands that are to be logged (a client's, prepare, decide) travel as Command bytes and are not repeated here.
+
+using Cxx = import "/capnp/c++.capnp";
+using Val = import "value.capnp";
+using Err = import "error.capnp";
+using Cmd = import "command.capnp";
+using Cli = import "client.capnp";
+$Cxx.namespace("engram::schema");
+
+struct Request {
+  # To a partition. Answered by an Answer with the same member set, or with `error` set.
+  space @0 :UInt64;
+  deadlineNs @1 :Int64;               # Monotonic time of the node; a partition drops what comes later. 0: none.
+  union {
+    get @2 :Cli.GetRequest;
+    neighbors @3 :Cli.NeighborsRequest;
+    degree @4 :Cli.DegreeRequest;
+    hop @5 :HopRequest;
+    edges @6 :EdgesRequest;
+    lookup @7 :Cli.LookupRequest;
+    scan @8 :ScanPart;
+    statistics @9 :Void;
+    findSpace @10 :Text;              # To the home partition of the name.
+    listSpaces @11 :ListSpaces;       # The spaces whose home is this partition.
+    resolve @12 :List(Text);          # Keys to ids.
+    askOutcome @13 :Cmd.TransactionId;  # To the coordinator, from a participant that recovered or waits too long.
+    vote @14 :Vote;                   # To the coordinator.
+    acknowledge @15 :Acknowledge;     # To the coordinator: the outcome is applied and durable at the participant.
+    countSpaces @16 :List(UInt64);    # What this partition holds of each: listSpaces, parallel; id 0 and no name if unknown.
+  }
+}
+
+struct Answer {
+  error @0 :Err.Error;
+  union {
+    none @1 :Void;
+    get @2 :Cli.GetReply;
+    neighbors @3 :Cli.NeighborsReply;
+    degree @4 :Cli.DegreeReply;
+    hop @5 :HopAnswer;
+    edges @6 :Cli.GetEdgeReply;
+    lookup @7 :Cli.LookupReply;
+    scan @8 :Cli.ScanPage;
+    statistics @9 :Cli.StatisticsReply;
+    findSpace @10 :Cli.SpaceInfo;
+    listSpaces @11 :List(Cli.SpaceInfo);
+    resolve @12 :List(UInt64);        # 2^64-1: no such vertex.
+    outcome @13 :Cli.Outcome;         # Of a command.
+  }
+}
+
+struct HopRequest {
+  # One hop for all frontier vertices of one partition: filter them, then pass along their edges.
+  frontier @0 :List(UInt64);
+  seeds @1 :List(Val.VertexRef);      # Instead of `frontier`: resolved here. An unknown one is an error.
+  admit @2 :Val.VertexFilter;         # Frontier vertices that fail it are dropped.
+  expand @3 :Bool;                    # False: only resolve and filter.
+  hop @4 :Cli.Hop;                    # Its vertex filter is not looked at: it belongs to the next frontier.
+  payload @5 :Payload;
+  costProperty @6 :Text;              # For `property`.
+  enum Payload {
+    none @0;
+    weights @1;
+    property @2;
+  }
+}
+
+struct HopAnswer {
+  # Compressed sparse rows: the neighbours of frontier vertex i are neighbours[ends[i-1] .. ends[i]).
+  ids @0 :List(UInt64);               # Of the seeds, resolved; empty if the request named ids.
+  admitted @1 :List(Bool);            # Parallel to the frontier; empty: all were.
+  ends @2 :List(UInt32);
+  neighbours @3 :List(UInt64);
+  numbers @4 :List(Float64);          # Parallel to neighbours: weights or property values (NaN: the edge has none).
+}
+
+struct EdgesRequest {
+  # The cheapest or all edges between pairs of vertices, for the edges of a path; or edges by their keys.
+  pairs @0 :List(Pair);               # Sources that live here.
+  keys @1 :List(Cmd.EdgeKey);         # Sources that live here; targets resolved to `targets`.
+  targets @2 :List(UInt64);
+  filter @3 :Val.EdgeFilter;
+  projection @4 :Cli.Projection;
+  payload @5 :HopRequest.Payload;     # Which edge of several between a pair: the first, or the one with the least number.
+  costProperty @6 :Text;
+  struct Pair {
+    source @0 :UInt64;
+    target @1 :UInt64;
+  }
+}
+
+struct ScanPart {
+  scan @0 :Cli.ScanRequest;
+  from @1 :UInt64;                    # The first local number to look at.
+  maxVertices @2 :UInt32;
+  maxBytes @3 :UInt32;
+}
+
+struct ListSpaces {
+  after @0 :Text;
+  limit @1 :UInt32;
+}
+
+struct Vote {
+  transaction @0 :Cmd.TransactionId;
+  participant @1 :UInt16;
+  error @2 :Err.Error;                # `none`: yes.
+  resolved @3 :Data;                  # As in Prepare.
+  created @4 :UInt32;
+  updated @5 :UInt32;
+  deleted @6 :UInt64;
+}
+
+struct Acknowledge {
+  transaction @0 :Cmd.TransactionId;
+  participant @1 :UInt16;
+}
