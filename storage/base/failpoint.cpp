@@ -1,0 +1,56 @@
+#include "storage/base/failpoint.h"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include <unistd.h>
+
+namespace engram {
+
+std::atomic<bool> Failpoints::armed_{false};
+
+namespace {
+
+struct Armed {
+  std::string name;
+  bool kill = false;
+  std::atomic<long> left{0};
+};
+
+Armed& armed() {
+  static Armed instance;
+  return instance;
+}
+
+}  // namespace
+
+void Failpoints::arm_from_environment() {
+  const char* text = std::getenv("ENGRAM_FAILPOINT");
+  if (text == nullptr || *text == '\0') return;
+  std::string spec(text);
+  auto equals = spec.find('=');
+  auto colon = spec.find(':', equals == std::string::npos ? 0 : equals);
+  std::string action = equals == std::string::npos || colon == std::string::npos
+                           ? std::string()
+                           : spec.substr(equals + 1, colon - equals - 1);
+  long count = colon == std::string::npos ? 0 : std::strtol(spec.c_str() + colon + 1, nullptr, 10);
+  if ((action != "kill" && action != "error") || count < 1) {
+    std::fprintf(stderr, "ENGRAM_FAILPOINT: expected NAME=kill:COUNT or NAME=error:COUNT, got '%s'\n", text);
+    std::exit(2);
+  }
+  armed().name = spec.substr(0, equals);
+  armed().kill = action == "kill";
+  armed().left = count;
+  armed_ = true;
+}
+
+bool Failpoints::reached(const char* name) {
+  Armed& point = armed();
+  if (point.name != name || point.left.fetch_sub(1) != 1) return false;
+  if (point.kill) ::kill(::getpid(), SIGKILL);
+  return true;
+}
+
+}  // namespace engram

@@ -1,0 +1,147 @@
+#include "storage/index/ordered_index.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+namespace engram {
+
+namespace {
+
+constexpr std::size_t index_bytes = 4;
+constexpr std::size_t id_bytes = 8;
+constexpr std::size_t entry_overhead = 48 + 32;  // a map node and the string in it
+
+std::string entry_prefix(IndexNumber index, Bytes sort_key) {
+  std::string key;
+  key.reserve(index_bytes + sort_key.size() + id_bytes);
+  append_big_endian(key, index.value);
+  key += as_text(sort_key.first(std::min(sort_key.size(), OrderedIndex::max_sort_key_bytes)));
+  return key;
+}
+
+std::string entry_key(IndexNumber index, Bytes sort_key, LocalId id) {
+  std::string key = entry_prefix(index, sort_key);
+  append_big_endian(key, id.value);
+  return key;
+}
+
+Bytes sort_key_of(Bytes key) { return key.subspan(index_bytes, key.size() - index_bytes - id_bytes); }
+LocalId id_of(Bytes key) { return {read_big_endian<std::uint64_t>(key.data() + key.size() - id_bytes)}; }
+
+}  // namespace
+
+/// Walks both layers side by side, from a key on; what both have counts as `recent` says.
+class OrderedIndex::Merge {
+ public:
+  Merge(const OrderedIndex& index, std::string_view from)
+      : recent_(index.recent_.entries.lower_bound(from)),
+        recent_end_(index.recent_.entries.end()),
+        older_(index.in_flight_.entries.lower_bound(from)),
+        older_end_(index.in_flight_.entries.end()) {}
+
+  [[nodiscard]] bool at_end() const { return recent_ == recent_end_ && older_ == older_end_; }
+  [[nodiscard]] std::string_view key() const { return current()->first; }
+  [[nodiscard]] bool present() const { return current()->second; }
+  void next() {
+    std::string_view passed = key();
+    bool both = recent_ != recent_end_ && older_ != older_end_ && recent_->first == older_->first;
+    bool recent = recent_ != recent_end_ && recent_->first == passed;
+    if (recent) ++recent_;
+    if (both || !recent) ++older_;
+  }
+
+ private:
+  using Position = std::map<std::string, bool, std::less<>>::const_iterator;
+  [[nodiscard]] Position current() const {
+    if (older_ == older_end_) return recent_;
+    if (recent_ == recent_end_) return older_;
+    return older_->first < recent_->first ? older_ : recent_;
+  }
+
+  Position recent_;
+  Position recent_end_;
+  Position older_;
+  Position older_end_;
+};
+
+void OrderedIndex::set(IndexNumber index, Bytes sort_key, LocalId id, bool present) {
+  auto [entry, added] = recent_.entries.insert_or_assign(entry_key(index, sort_key, id), present);
+  if (added) recent_.bytes += entry_overhead + entry->first.capacity();
+}
+
+void OrderedIndex::insert(IndexNumber index, Bytes sort_key, LocalId id) { set(index, sort_key, id, true); }
+void OrderedIndex::erase(IndexNumber index, Bytes sort_key, LocalId id) { set(index, sort_key, id, false); }
+
+Status OrderedIndex::scan(const WarmStore::View& view, IndexNumber index, Bytes from_key,
+                          const std::function<bool(Bytes sort_key, LocalId id)>& visit) const {
+  const std::string prefix = entry_prefix(index, {});
+  const std::string from = entry_prefix(index, from_key);
+  Merge changes(*this, from);
+  bool wanted = true;
+  auto show = [&](Bytes key) { return wanted = visit(sort_key_of(key), id_of(key)); };
+  auto ours = [&] { return !changes.at_end() && changes.key().starts_with(prefix); };
+
+  Status damage;
+  Status status = view.scan(WarmTable::ordered, as_bytes(from), as_bytes(prefix), [&](Bytes key, Bytes) {
+    if (key.size() < index_bytes + id_bytes) {
+      damage = {Code::corrupt, "table 'ordered' of the warm store has an entry without an id: run `engram verify`, and "
+                               "restore the partition from a snapshot"};
+      return false;
+    }
+    for (; ours() && changes.key() < as_text(key); changes.next()) {
+      if (changes.present() && !show(as_bytes(changes.key()))) return false;
+    }
+    bool present = true;
+    if (ours() && changes.key() == as_text(key)) {
+      present = changes.present();
+      changes.next();
+    }
+    return !present || show(key);
+  });
+  if (!status.ok()) return status;
+  if (!damage.ok()) return damage;
+  for (; wanted && ours(); changes.next()) {
+    if (changes.present()) show(as_bytes(changes.key()));
+  }
+  return {};
+}
+
+Result<bool> OrderedIndex::drop(const WarmStore::View& view, IndexNumber index, std::size_t max_entries) {
+  std::string& from = dropped_up_to_[index];
+  std::vector<std::pair<std::string, LocalId>> found;
+  bool more = false;
+  Status status = scan(view, index, as_bytes(from), [&](Bytes sort_key, LocalId id) {
+    more = found.size() == max_entries;
+    if (!more) found.emplace_back(as_text(sort_key), id);
+    return !more;
+  });
+  if (!status.ok()) return status;
+  for (const auto& [sort_key, id] : found) erase(index, as_bytes(sort_key), id);
+  if (!more) {
+    dropped_up_to_.erase(index);
+  } else if (!found.empty()) {
+    from = found.back().first;
+  }
+  return !more;
+}
+
+void OrderedIndex::take_changes(std::vector<WarmChange>& changes) {
+  // A second batch in flight would be taken for committed with the first one.
+  if (!in_flight_.entries.empty()) {
+    std::fprintf(stderr, "engram: ordered index: changes are taken before the last ones were committed\n");
+    std::abort();
+  }
+  std::swap(in_flight_, recent_);
+  static const BlobRef nothing = BlobRef::copy_of({});
+  changes.reserve(changes.size() + in_flight_.entries.size());
+  for (const auto& [key, present] : in_flight_.entries)
+    changes.push_back({WarmTable::ordered, key, present ? nothing : BlobRef()});
+}
+
+void OrderedIndex::committed() {
+  in_flight_.entries.clear();
+  in_flight_.bytes = 0;
+}
+
+}  // namespace engram

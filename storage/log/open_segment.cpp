@@ -1,0 +1,122 @@
+#include "storage/log/open_segment.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "storage/log/layout.h"
+
+namespace engram {
+
+using log_layout::Kind;
+using log_layout::path_of;
+
+namespace {
+/// A file that is not pre-written grows by so much at a time, so that most of its syncs are as cheap as in one that is.
+constexpr std::uint64_t growth_bytes = 256 << 10;
+}  // namespace
+
+Result<std::unique_ptr<OpenSegment>> OpenSegment::prepare(Files& files, const std::string& dir, std::uint64_t log_id,
+                                                          LogPosition first, std::int64_t created_ns,
+                                                          std::uint64_t segment_bytes,
+                                                          const std::optional<SpareSegments::Spare>& spare) {
+  std::unique_ptr<OpenSegment> segment(new OpenSegment(files, dir, log_id, first, segment_bytes));
+  segment->path_ = spare ? spare->path : path_of(dir, Kind::partial_segment, first.value);
+  segment->written_bytes_ = spare ? spare->bytes : 0;
+  auto file = files.open(segment->path_, spare ? OpenMode::read_write : OpenMode::replace);
+  if (!file.ok()) return file.status();
+  segment->file_ = std::move(*file);
+  std::string header = encode_segment_header(log_id, first, created_ns);
+  Status status = segment->file_->write_at(as_bytes(header), 0);
+  if (status.ok()) status = segment->file_->sync_all();
+  if (!status.ok()) {
+    segment->discard();
+    return status;
+  }
+  segment->written_bytes_ = std::max(segment->written_bytes_, segment_header_bytes);
+  return segment;
+}
+
+Status OpenSegment::publish() {
+  std::string path = path_of(dir_, Kind::open_segment, first_.value);
+  if (Status status = files_.rename(path_, path); !status.ok()) return status;
+  path_ = path;
+  return {};
+}
+
+void OpenSegment::discard() {
+  file_.reset();
+  if (files_.exists(path_)) (void)files_.remove(path_);
+}
+
+Status OpenSegment::extend(std::uint64_t to) {
+  static const std::vector<std::byte> zeros(growth_bytes);
+  std::uint64_t from = written_bytes_;
+  for (std::uint64_t at = from; at < to;) {
+    std::uint64_t bytes = std::min(growth_bytes, to - at);
+    if (Status status = file_->write_at(Bytes(zeros).first(bytes), at); !status.ok()) {
+      if (status.code() != Code::disk_full) return status;
+      Status cut = file_->truncate(from);
+      return cut.ok() ? status : cut;
+    }
+    at += bytes;
+  }
+  written_bytes_ = to;
+  return {};
+}
+
+/// Makes sure that the next `bytes` overwrite what is there: a full disk shows here, before anything of a group is written.
+Status OpenSegment::reserve(std::uint64_t bytes) {
+  std::uint64_t need = offset_ + bytes;
+  if (need <= written_bytes_) return {};
+  std::uint64_t generous = std::max(need, std::min(written_bytes_ + growth_bytes, segment_bytes_));
+  Status status = extend(generous);
+  if (status.code() == Code::disk_full && generous > need) status = extend(need);
+  return status;
+}
+
+/// Takes back what was written behind `to`. It must not come back after a power cut, so this is synced.
+Status OpenSegment::cut_back(std::uint64_t to) {
+  if (Status status = file_->truncate(to); !status.ok()) return status;
+  if (Status status = file_->sync_all(); !status.ok()) return status;
+  written_bytes_ = to;
+  return {};
+}
+
+Status OpenSegment::write(Bytes bytes) {
+  if (Status status = reserve(bytes.size()); !status.ok()) return status;
+  Status status = file_->write_at(bytes, offset_);
+  if (status.code() != Code::disk_full) return status;
+  // Copy-on-write file systems need space even to overwrite.
+  Status cut = cut_back(offset_);
+  return cut.ok() ? status : Status(Code::internal, cut.message());
+}
+
+Status OpenSegment::commit(std::uint64_t bytes, const SegmentSummary& added) {
+  if (Status status = file_->sync_data(); !status.ok()) return status;
+  offset_ += bytes;
+  summary_.merge(added);
+  return {};
+}
+
+Status OpenSegment::seal() {
+  std::string payload = summary_.encode(end());
+  std::string record;
+  append_record(record, log_id_, RecordKind::seal, {{}, {}, summary_.last_accepted_ns, 0, as_bytes(payload)}, end(),
+                end());
+  if (Status status = write(as_bytes(record)); !status.ok()) return status;
+  std::uint64_t bytes = offset_ + record.size();
+  if (Status status = file_->truncate(bytes); !status.ok()) return status;
+  if (Status status = file_->sync_all(); !status.ok()) return status;
+  offset_ = bytes;
+  written_bytes_ = bytes;
+  return {};
+}
+
+Status OpenSegment::publish_sealed() {
+  std::string path = path_of(dir_, Kind::sealed_segment, first_.value);
+  if (Status status = files_.rename(path_, path); !status.ok()) return status;
+  path_ = path;
+  return {};
+}
+
+}  // namespace engram

@@ -1,0 +1,68 @@
+#include "storage/warm/warm_entry.h"
+
+#include "storage/base/checksum.h"
+
+namespace engram {
+
+const char* warm_table_name(WarmTable table) {
+  switch (table) {
+    case WarmTable::meta: return "meta";
+    case WarmTable::vertices: return "vertices";
+    case WarmTable::edges: return "edges";
+    case WarmTable::keys: return "keys";
+    case WarmTable::names: return "names";
+    case WarmTable::postings: return "postings";
+    case WarmTable::ordered: return "ordered";
+    case WarmTable::spaces: return "spaces";
+    case WarmTable::sessions: return "sessions";
+    case WarmTable::count_: break;
+  }
+  return "header";
+}
+
+std::uint32_t warm_checksum(WarmTable table, Bytes key, Bytes value) {
+  return static_cast<std::uint32_t>(checksum64(value, checksum64(key, static_cast<std::uint64_t>(table))));
+}
+
+void seal_warm_value(WarmTable table, Bytes key, Bytes value, std::byte* stored) {
+  if (!value.empty()) std::memcpy(stored, value.data(), value.size());
+  std::uint32_t checksum = warm_checksum(table, key, value);
+  std::memcpy(stored + value.size(), &checksum, sizeof checksum);
+}
+
+std::optional<Bytes> open_warm_value(WarmTable table, Bytes key, Bytes stored) {
+  if (stored.size() < warm_checksum_bytes) return std::nullopt;
+  Bytes value = stored.first(stored.size() - warm_checksum_bytes);
+  std::uint32_t checksum = 0;
+  std::memcpy(&checksum, stored.data() + value.size(), sizeof checksum);
+  if (checksum != warm_checksum(table, key, value)) return std::nullopt;
+  return value;
+}
+
+Status warm_damage(WarmTable table, Bytes key, const std::string& store_path) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string hex;
+  for (std::byte byte : key) {
+    hex.push_back(digits[static_cast<unsigned>(byte) >> 4]);
+    hex.push_back(digits[static_cast<unsigned>(byte) & 15]);
+  }
+  return {Code::corrupt, "the warm store " + store_path + " has a damaged value in table '" + warm_table_name(table) +
+                             "' at key " + hex + ": its checksum is wrong; stop the engine, run `engram verify`, and "
+                             "restore the partition from a snapshot"};
+}
+
+std::string warm_vertex_key(LocalId id) {
+  std::string key;
+  append_big_endian(key, id.value);
+  return key;
+}
+
+std::string warm_key_hash(SpaceId space, std::string_view key) {
+  Hash128 hash = hash128(as_bytes(key), space.value);
+  std::string out;
+  append_big_endian(out, hash.high);
+  append_big_endian(out, hash.low);
+  return out;
+}
+
+}  // namespace engram
