@@ -1,0 +1,66 @@
+#pragma once
+// The log actor: one a node, on a thread of its own, the only one that writes the command log. Partitions put records into
+// its inbox; it writes all that are there as one group with one sync, then tells each partition how far it is durable.
+
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "actors/runtime/actors.h"
+#include "storage/log/command_log.h"
+
+namespace engram {
+
+class LogInbox {
+ public:
+  struct Entry {
+    PartitionId partition;
+    Lsn lsn;
+    std::uint64_t epoch = 0;  // of the partition's appends: grows when the log refused some
+    std::int64_t accepted_ns = 0;
+    CommandBytes command;
+  };
+
+  /// True if the log actor has to be woken: nobody did since it last emptied the inbox.
+  bool push(Entry entry);
+  void take(std::vector<Entry>& out);
+  [[nodiscard]] std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Entry> entries_;
+  bool woken_ = false;
+  std::atomic<std::size_t> waiting_{0};
+};
+
+/// Distribution of group sizes and sync times, for the metrics.
+struct LogGauges {
+  std::atomic<std::uint64_t> groups{0}, records{0}, largest_group{0}, refused_groups{0};
+};
+
+struct LogActorOptions {
+  CommandLog* log = nullptr;
+  LogInbox* inbox = nullptr;
+  LogGauges* gauges = nullptr;
+  std::vector<caf::actor> partitions;
+  /// The log failed: the process must stop, at once.
+  std::function<void(const Status&)> fatal;
+  std::function<void(std::int64_t sync_ns, std::size_t records, std::size_t bytes)> observe;
+};
+
+class LogActor : public caf::event_based_actor {
+ public:
+  LogActor(caf::actor_config& config, LogActorOptions options);
+  caf::behavior make_behavior() override;
+
+ private:
+  void write_groups();
+  void write_group(std::vector<LogInbox::Entry>& entries);
+  void refuse(const std::vector<LogInbox::Entry>& entries, const Status& status);
+
+  LogActorOptions options_;
+  std::map<PartitionId, std::uint64_t> refused_epochs_;
+  std::map<PartitionId, Lsn> released_;
+};
+
+}  // namespace engram

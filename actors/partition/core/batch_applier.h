@@ -1,0 +1,55 @@
+#pragma once
+// Applies one partition's share of a batch to the graph: the operations and the ends of edges that live here, in order.
+// The whole share takes effect or, on an error, nothing of it.
+
+#include <string_view>
+#include <vector>
+
+#include "actors/partition/core/graph.h"
+#include "actors/partition/core/lock_table.h"
+#include "actors/partition/core/resolved_keys.h"
+#include "schema/command.capnp.h"
+
+namespace engram {
+
+struct BatchCounts {
+  std::uint32_t created = 0;
+  std::uint32_t updated = 0;
+  std::uint64_t deleted = 0;
+};
+
+struct ShareContext {
+  Graph& graph;
+  Space& space;
+  Stamp stamp;
+  /// Of vertices elsewhere. One that is missing is taken as a vertex that does not exist yet (during a tentative run).
+  const ResolvedKeys& resolved;
+  /// Ids that a tentative run reserved for vertices to create; null: new ones are taken.
+  const ResolvedKeys* reserved = nullptr;
+};
+
+struct ShareResult {
+  Status status;  // its field names the operation: "operations[3].putEdge.edge.target"
+  BatchCounts counts;
+  ResolvedKeys created;   // vertices that this share created
+  ResolvedKeys own_ends;  // ends of edges here whose other end is elsewhere
+};
+
+/// Runs the share and keeps its effects if it succeeds. With `tentative`, its effects are taken back in any case: what
+/// remains are the answers, and the ids reserved for `created`.
+ShareResult apply_share(const ShareContext& context, schema::Batch::Reader batch, bool tentative);
+
+/// A share of nothing but upserts of edges between vertices that have to be there, in a space without quotas: what a load
+/// sends. Once `check_plain_share` found it good, it cannot fail any more, and is applied without a way back.
+bool is_plain_share(const Space& space, schema::Batch::Reader batch);
+/// Answers as a tentative apply_share would, without touching the graph; appends the locks that the share needs.
+ShareResult check_plain_share(const ShareContext& context, schema::Batch::Reader batch, std::vector<LockRequest>* locks);
+/// Applies a plain share that was checked, and not changed since.
+ShareResult apply_plain_share(const ShareContext& context, schema::Batch::Reader batch);
+
+/// Notes what the share needs in memory. True: all is here.
+bool touch_share(Graph& graph, const Space& space, schema::Batch::Reader batch, Needs& needs);
+
+inline std::string_view text_of(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
+
+}  // namespace engram

@@ -1,0 +1,114 @@
+// Spaces and indexes in the partition core.
+
+#include "actors/partition/core/partition_core.h"
+
+namespace engram {
+namespace {
+
+SpaceQuota read_quota(schema::Quota::Reader quota) {
+  return {quota.getVertices(), quota.getEdges(), quota.getBytes()};
+}
+
+}  // namespace
+
+void PartitionCore::run_space_command(const LoggedCommand& record, schema::Command::Reader command, Effects& effects) {
+  if (auto first = sessions_.find(command.getSession(), command.getSequence())) {
+    effects.push_back({Effect::Kind::reply, record.lsn, {}, std::move(*first), false, {}, {}, {}});
+    return;
+  }
+  capnp::MallocMessageBuilder message;
+  auto change = message.initRoot<schema::SpaceChange>();
+  space_change_of(command, change);
+  Outcome outcome;
+  outcome.status = check_space_change({command.getSpace()}, change);
+  if (outcome.status.ok())
+    outcome.space = apply_space_change({command.getSpace()}, change, record.accepted_ns);
+  answer(record, command, std::move(outcome), effects);
+}
+
+void space_change_of(schema::Command::Reader command, schema::SpaceChange::Builder change) {
+  change.setCreatedBySession(command.getSession());
+  change.setCreatedBySequence(command.getSequence());
+  switch (command.which()) {
+    case schema::Command::CREATE_SPACE: change.setCreate(command.getCreateSpace()); break;
+    case schema::Command::DROP_SPACE: change.setDrop(); break;
+    case schema::Command::SET_QUOTA: change.setSetQuota(command.getSetQuota()); break;
+    case schema::Command::DECLARE_INDEX: change.setDeclareIndex(command.getDeclareIndex()); break;
+    case schema::Command::DROP_INDEX: change.setDropIndex(command.getDropIndex()); break;
+    default: change.setNone(); break;
+  }
+}
+
+Status PartitionCore::check_space_change(SpaceId id, schema::SpaceChange::Reader change) {
+  if (change.isCreate()) {
+    if (graph_.spaces().find_name(text_of(change.getCreate().getName())) != nullptr)
+      return {Code::space_exists, "There is a space of this name already.", "createSpace.name"};
+    return {};
+  }
+  Space* space = graph_.spaces().find(id);
+  if (space == nullptr) return {Code::unknown_space, "There is no such space; it may have been dropped.", "space"};
+  if (change.isDrop() && id.value == 0)
+    return {Code::invalid_argument, "The space `default` cannot be dropped; delete its vertices instead.", "space"};
+  if (!change.isDeclareIndex() && !change.isDropIndex()) return {};
+  auto index = change.isDeclareIndex() ? change.getDeclareIndex() : change.getDropIndex();
+  auto label = index.getLabel().size() == 0 ? std::optional(NameId{}) : graph_.dictionary().find(text_of(index.getLabel()));
+  auto property = graph_.dictionary().find(text_of(index.getProperty()));
+  bool known = label && property && space->find_index(*label, *property) != nullptr;
+  if (change.isDeclareIndex() && known)
+    return {Code::index_exists, "This label and property are indexed already.", "declareIndex"};
+  if (change.isDropIndex() && !known)
+    return {Code::unknown_index, "This label and property are not indexed.", "dropIndex"};
+  return {};
+}
+
+SpaceId PartitionCore::apply_space_change(SpaceId id, schema::SpaceChange::Reader change, std::int64_t now_ns) {
+  SpaceTable& spaces = graph_.spaces();
+  if (change.isCreate()) {
+    auto create = change.getCreate();
+    auto name = text_of(create.getName());
+    SpaceId made = new_space_id(name, change.getCreatedBySession(), change.getCreatedBySequence());
+    spaces.create(made, name, static_cast<Placement>(create.getPlacement()), read_quota(create.getQuota()), now_ns);
+    return made;
+  }
+  Space* space = spaces.find(id);
+  if (space == nullptr) return id;
+  if (change.isDrop()) spaces.drop(*space);
+  if (change.isSetQuota()) space->quota = read_quota(change.getSetQuota());
+  if (change.isDeclareIndex()) {
+    auto index = change.getDeclareIndex();
+    NameId label = index.getLabel().size() == 0 ? NameId{} : graph_.dictionary().intern(text_of(index.getLabel()));
+    NameId property = graph_.dictionary().intern(text_of(index.getProperty()));
+    bool ready = graph_.postings().count(space->route.id, label) == 0;
+    space->indexes.push_back({spaces.next_index_number(), label, property, ready});
+  }
+  if (change.isDropIndex()) {
+    auto index = change.getDropIndex();
+    NameId label = index.getLabel().size() == 0 ? NameId{} : *graph_.dictionary().find(text_of(index.getLabel()));
+    NameId property = *graph_.dictionary().find(text_of(index.getProperty()));
+    spaces.drop_index(*space, space->find_index(label, property)->number);
+  }
+  spaces.mark_dirty(*space);
+  return id;
+}
+
+void PartitionCore::run_purge(schema::Command::Reader command) {
+  SpaceTable& spaces = graph_.spaces();
+  if (spaces.dropped().empty()) return;
+  Space* space = spaces.find_even_dropped(spaces.dropped().front());
+  std::vector<LocalId> victims;
+  std::size_t limit = command.getPurge().getVertices();
+  graph_.postings().for_each_from(space->route.id, Postings::all, LocalId{0}, [&](LocalId id) {
+    victims.push_back(id);
+    return victims.size() < limit;
+  });
+  for (LocalId id : victims)
+    if (graph_.vertex_with(id, Side::out) != nullptr && graph_.vertex_with(id, Side::in) != nullptr)
+      graph_.remove_vertex(id, *space);
+  if (graph_.postings().count(space->route.id, Postings::all) > 0) return;
+  std::vector<DeclaredIndex> indexes = space->indexes;
+  for (const DeclaredIndex& index : indexes) spaces.drop_index(*space, index.number);
+  graph_.postings().drop_space(space->route.id);
+  spaces.forget(space->route.id);
+}
+
+}  // namespace engram

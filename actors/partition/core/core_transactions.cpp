@@ -1,0 +1,258 @@
+// The partition core's part in transactions over partitions.
+
+#include "actors/partition/core/partition_core.h"
+
+namespace engram {
+
+// --- participant ----------------------------------------------------------------------------------------------------
+
+void PartitionCore::vote(const TransactionKey& transaction, Status status, ShareResult result, Effects& effects) {
+  Effect effect{Effect::Kind::vote, {}, transaction, {}, status.ok(), {}, {}, {}};
+  effect.outcome.status = std::move(status);
+  effect.resolved = std::move(result.own_ends);
+  effect.counts = result.counts;
+  effects.push_back(std::move(effect));
+}
+
+void PartitionCore::run_prepare(const LoggedCommand& record, schema::Command::Reader command, Effects& effects) {
+  auto prepare = command.getPrepare();
+  TransactionKey transaction = TransactionKey::read(prepare.getTransaction());
+  auto known = prepared_.find(transaction);
+  ShareResult result;
+  std::vector<LockRequest> locks;
+  bool plain = false;
+  if (prepare.getSpace().isNone()) {
+    Space* space = space_of(command);
+    if (space == nullptr) {
+      Status gone(Code::unknown_space, "There is no such space; it may have been dropped.", "space");
+      return vote(transaction, std::move(gone), {}, effects);
+    }
+    if (prepare.hasBatch()) {
+      ResolvedKeys resolved = ResolvedKeys::unpack(prepare.getResolved());
+      ShareContext context{graph_, *space, {record.accepted_ns, record.lsn.value}, resolved};
+      plain = is_plain_share(*space, prepare.getBatch());
+      result = plain ? check_plain_share(context, prepare.getBatch(), &locks)
+                     : apply_share(context, prepare.getBatch(), /*tentative=*/true);
+    }
+  } else {
+    result.status = check_space_change({command.getSpace()}, prepare.getSpace());
+  }
+  if (!result.status.ok()) {
+    Status refused = result.status;
+    return vote(transaction, std::move(refused), {}, effects);
+  }
+  if (known == prepared_.end()) {
+    Prepared prepared{record, plain ? std::move(locks) : locks_of(command), result.created, plain};
+    locks_.acquire(transaction, prepared.locks);
+    prepared_.emplace(transaction, std::move(prepared));
+  }
+  vote(transaction, {}, std::move(result), effects);
+}
+
+void PartitionCore::run_decide(const LoggedCommand& record, schema::Command::Reader command, Effects& effects) {
+  auto decide = command.getDecide();
+  TransactionKey transaction = TransactionKey::read(decide.getTransaction());
+  // A prepare that still waits for a lock can only be told that its transaction is over.
+  for (auto one = waiting_.begin(); one != waiting_.end(); ++one) {
+    if (one->as != transaction) continue;
+    queued_.release(one->as, one->locks);
+    waiting_.erase(one);
+    break;
+  }
+  auto found = prepared_.find(transaction);
+  if (found != prepared_.end()) {
+    Prepared prepared = std::move(found->second);
+    prepared_.erase(found);
+    if (decide.getCommitted())
+      apply_prepared(prepared, ResolvedKeys::unpack(decide.getResolved()), {record.accepted_ns, record.lsn.value});
+    release(transaction, prepared.locks, effects);
+  }
+  effects.push_back({Effect::Kind::acknowledge, record.lsn, transaction, {}, decide.getCommitted(), {}, {}, {}});
+  rerun_waiting(effects);
+}
+
+void PartitionCore::apply_prepared(const Prepared& prepared, const ResolvedKeys& resolved, Stamp stamp) {
+  CommandView view(prepared.record.command);
+  auto command = view.root();
+  auto prepare = command.getPrepare();
+  if (!prepare.getSpace().isNone()) {
+    apply_space_change({command.getSpace()}, prepare.getSpace(), stamp.time_ns);
+    return;
+  }
+  Space* space = space_of(command);
+  if (space == nullptr) return;  // dropped meanwhile: all that it holds goes anyway
+  unlink(*space, prepare.getUnlink());
+  if (!prepare.hasBatch()) return;
+  ShareContext context{graph_, *space, stamp, resolved, &prepared.reserved};
+  ShareResult result = prepared.plain ? apply_plain_share(context, prepare.getBatch())
+                                      : apply_share(context, prepare.getBatch(), /*tentative=*/false);
+  if (!result.status.ok()) {
+    // The locks kept everything as it was when this share succeeded: only a defect gets here, and going on would leave
+    // an edge at one end.
+    std::fprintf(stderr, "engram: partition %u: a prepared transaction cannot be applied: %s\n", self_.value,
+                 result.status.message().c_str());
+    std::abort();
+  }
+}
+
+void PartitionCore::unlink(Space& space, capnp::List<schema::Unlink>::Reader entries) {
+  for (auto entry : entries) {
+    auto type = graph_.dictionary().find(text_of(entry.getType()));
+    LocalId id = VertexId{entry.getVertex()}.local();
+    Side side = entry.getIncoming() ? Side::in : Side::out;
+    if (type && graph_.vertex_with(id, side) != nullptr)
+      graph_.erase_edge(id, side, space, {*type, {entry.getNeighbour()}, entry.getRank()});
+  }
+}
+
+// --- coordinator ----------------------------------------------------------------------------------------------------
+
+void PartitionCore::run_commit(const LoggedCommand& record, schema::Command::Reader command, Effects& effects) {
+  auto commit = command.getCommit();
+  Effect decided{Effect::Kind::decided, record.lsn, TransactionKey::read(commit.getTransaction()), {}, false, {}, {}, {}};
+  for (auto participant : commit.getParticipants()) decided.participants.push_back({participant});
+  if (auto first = sessions_.find(command.getSession(), command.getSequence())) {
+    effects.push_back(std::move(decided));
+    effects.push_back({Effect::Kind::reply, record.lsn, {}, std::move(*first), false, {}, {}, {}});
+    return;
+  }
+  Outcome outcome;
+  Stamp stamp{record.accepted_ns, record.lsn.value};
+  decided.resolved = ResolvedKeys::unpack(commit.getResolved());
+  Space* space = space_of(command);
+  if (commit.getDeleteVertex() != 0) {
+    commit_delete(commit, outcome, stamp);
+  } else if (!commit.getSpace().isNone()) {
+    outcome.status = check_space_change({command.getSpace()}, commit.getSpace());
+    if (outcome.status.ok())
+      outcome.space = apply_space_change({command.getSpace()}, commit.getSpace(), stamp.time_ns);
+  } else if (space == nullptr) {
+    outcome.status = Status(Code::unknown_space, "There is no such space; it may have been dropped.", "space");
+  } else {
+    ShareContext context{graph_, *space, stamp, decided.resolved};
+    ShareResult result;
+    if (is_plain_share(*space, commit.getBatch())) {
+      result = check_plain_share(context, commit.getBatch(), nullptr);
+      if (result.status.ok()) apply_plain_share(context, commit.getBatch());
+    } else {
+      result = apply_share(context, commit.getBatch(), false);
+    }
+    outcome.status = std::move(result.status);
+    outcome.created = commit.getCreated() + result.counts.created;
+    outcome.updated = commit.getUpdated() + result.counts.updated;
+    outcome.deleted = commit.getDeleted() + result.counts.deleted;
+    decided.resolved.merge(result.own_ends);
+  }
+  decided.committed = outcome.status.ok();
+  if (!decided.committed) outcome.created = outcome.updated = 0, outcome.deleted = 0;
+  if (decided.committed && !decided.participants.empty())
+    decisions_[decided.transaction] = {decided.transaction, decided.participants, decided.resolved};
+  effects.push_back(decided);
+  if (outcome.status.code() == Code::conflict && commit.getDeleteVertex() == 0) {
+    // Not remembered: the next attempt is to be executed.
+    effects.push_back({Effect::Kind::reply, record.lsn, {}, std::move(outcome), false, {}, {}, {}});
+    return;
+  }
+  answer(record, command, std::move(outcome), effects);
+  if (commit.getDeleteVertex() != 0) {
+    auto found = deletes_.find(commit.getDeleteVertex());
+    if (found == deletes_.end()) return;
+    effects.back().lsn = found->second.record.lsn;  // who waits, waits for the command that began it
+    std::vector<LockRequest> locks = std::move(found->second.locks);
+    deletes_.erase(found);
+    release(decided.transaction, locks, effects);
+    rerun_waiting(effects);
+  }
+}
+
+void PartitionCore::commit_delete(schema::Commit::Reader commit, Outcome& outcome, Stamp) {
+  auto found = deletes_.find(commit.getDeleteVertex());
+  if (found == deletes_.end()) {
+    outcome.status = Status(Code::conflict, "The deletion was given up; retry.");
+    return;
+  }
+  CommandView view(found->second.record.command);
+  auto command = view.root();
+  Space* space = space_of(command);
+  if (space == nullptr) return;  // dropped meanwhile
+  LocalId id;
+  auto key = text_of(command.getBatch().getOperations()[0].getDeleteVertex().getKey());
+  if (graph_.find_key(space->route.id, key, id) != Presence::present) return;
+  if (graph_.vertex_with(id, Side::out) == nullptr || graph_.vertex_with(id, Side::in) == nullptr) return;
+  const HotVertex& hot = *graph_.hot().peek(id);
+  outcome.deleted = 1 + hot.out.degree();
+  std::vector<std::pair<Side, EdgeSlot>> local;
+  for (Side side : {Side::out, Side::in}) {
+    EdgeEntry entry;
+    for (auto cursor = hot.edges(side).begin(); cursor.next(entry);) {
+      bool loop = entry.slot.neighbour == VertexId::of(self_, id);
+      if (side == Side::in && !loop) ++outcome.deleted;
+      if (entry.slot.neighbour.partition() == self_ && !loop) local.emplace_back(side, entry.slot);
+    }
+  }
+  for (auto& [side, slot] : local) {
+    Side other = side == Side::out ? Side::in : Side::out;
+    if (graph_.vertex_with(slot.neighbour.local(), other) != nullptr)
+      graph_.erase_edge(slot.neighbour.local(), other, *space, {slot.type, VertexId::of(self_, id), slot.rank});
+  }
+  graph_.remove_vertex(id, *space);
+}
+
+void PartitionCore::run_abort(const LoggedCommand& record, schema::TransactionId::Reader id, Effects& effects) {
+  TransactionKey transaction = TransactionKey::read(id);
+  effects.push_back({Effect::Kind::decided, record.lsn, transaction, {}, false, {}, {}, {}});
+  auto pending = deletes_.find(transaction.number);
+  if (pending == deletes_.end()) return;
+  Outcome outcome;  // not remembered: a retry is to be executed
+  outcome.status = Status(Code::conflict, "The deletion lost against another transaction; retry.");
+  effects.push_back({Effect::Kind::reply, pending->second.record.lsn, {}, std::move(outcome), false, {}, {}, {}});
+  std::vector<LockRequest> locks = std::move(pending->second.locks);
+  deletes_.erase(pending);
+  release(transaction, locks, effects);
+  rerun_waiting(effects);
+}
+
+// --- what the shell asks --------------------------------------------------------------------------------------------
+
+std::vector<TransactionKey> PartitionCore::prepared_transactions() const {
+  std::vector<TransactionKey> keys;
+  for (const auto& [key, prepared] : prepared_) keys.push_back(key);
+  return keys;
+}
+
+std::vector<TransactionKey> PartitionCore::in_doubt() const {
+  std::vector<TransactionKey> keys = prepared_transactions();
+  for (const Waiting& one : waiting_) {
+    CommandView view(one.record.command);
+    if (view.root().isPrepare()) keys.push_back(one.as);
+  }
+  return keys;
+}
+
+std::vector<PartitionCore::Decision> PartitionCore::decisions() const {
+  std::vector<Decision> all;
+  for (const auto& [key, decision] : decisions_) all.push_back(decision);
+  return all;
+}
+
+std::optional<PartitionCore::Decision> PartitionCore::decision(const TransactionKey& transaction) const {
+  auto found = decisions_.find(transaction);
+  if (found == decisions_.end()) return std::nullopt;
+  return found->second;
+}
+
+bool PartitionCore::commit_waits(const TransactionKey& transaction) const {
+  for (const Waiting& one : waiting_) {
+    CommandView view(one.record.command);
+    if (view.root().isCommit() && one.as == transaction) return true;
+  }
+  return false;
+}
+
+std::vector<TransactionKey> PartitionCore::pending_deletes() const {
+  std::vector<TransactionKey> keys;
+  for (const auto& [lsn, pending] : deletes_) keys.push_back({self_, lsn, pending.record.accepted_ns});
+  return keys;
+}
+
+}  // namespace engram

@@ -1,0 +1,273 @@
+#include "actors/partition/core/partition_core.h"
+
+#include <algorithm>
+
+namespace engram {
+namespace {
+
+/// Commands of one partition wait under names of their own: no transaction has this coordinator.
+constexpr PartitionId nobody{0xFFFF};
+
+/// A deletion is one transaction: what it unlinks elsewhere has to fit into one record of each partition's log.
+constexpr std::size_t max_edges_of_deleted_vertex = 2'000'000;
+
+capnp::ReaderOptions trusted() {
+  // Checked by the gateway against its limits before it was logged, and by a checksum since.
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = ~std::uint64_t{0} >> 1;
+  options.nestingLimit = 64;
+  return options;
+}
+
+}  // namespace
+
+CommandView::CommandView(const CommandBytes& bytes) : reader_(bytes.words(), trusted()) {}
+
+PartitionCore::PartitionCore(const CoreOptions& options)
+    : self_(options.self),
+      partitions_(options.partitions),
+      graph_(options.self, options.partitions, options.hot_bytes),
+      sessions_(options.sessions) {}
+
+bool PartitionCore::touch(const LoggedCommand& record, Needs& needs) {
+  CommandView view(record.command);
+  auto command = view.root();
+  needs.generation = graph_.generation();
+  auto touch_batch = [&](SpaceId space_id, schema::Batch::Reader batch) {
+    Space* space = graph_.spaces().find(space_id);
+    return space == nullptr || touch_share(graph_, *space, batch, needs);
+  };
+  switch (command.which()) {
+    case schema::Command::BATCH: return touch_batch({command.getSpace()}, command.getBatch());
+    case schema::Command::COMMIT:
+      return !command.getCommit().hasBatch() || touch_batch({command.getSpace()}, command.getCommit().getBatch());
+    case schema::Command::PREPARE: {
+      auto prepare = command.getPrepare();
+      graph_.record_misses(&needs);
+      for (auto entry : prepare.getUnlink())
+        graph_.vertex_with(VertexId{entry.getVertex()}.local(), entry.getIncoming() ? Side::in : Side::out);
+      graph_.record_misses(nullptr);
+      bool here = touch_batch({command.getSpace()}, prepare.getBatch());
+      return here && needs.empty();
+    }
+    case schema::Command::DECIDE: {
+      auto found = prepared_.find(TransactionKey::read(command.getDecide().getTransaction()));
+      return found == prepared_.end() || touch(found->second.record, needs);
+    }
+    default: return true;  // the rest touches little, and reads it on the spot
+  }
+}
+
+void PartitionCore::apply(const LoggedCommand& record, Effects& effects) {
+  applied_ = record.lsn;
+  run(record, effects);
+}
+
+void PartitionCore::run(const LoggedCommand& record, Effects& effects) {
+  CommandView view(record.command);
+  auto command = view.root();
+  if (must_wait(record, command, effects)) return;
+  switch (command.which()) {
+    case schema::Command::BATCH: return run_batch(record, command, effects);
+    case schema::Command::PREPARE: return run_prepare(record, command, effects);
+    case schema::Command::COMMIT: return run_commit(record, command, effects);
+    case schema::Command::DECIDE: return run_decide(record, command, effects);
+    case schema::Command::ABORT: return run_abort(record, command.getAbort(), effects);
+    case schema::Command::FORGET:
+      for (auto id : command.getForget()) decisions_.erase(TransactionKey::read(id));
+      return;
+    case schema::Command::PURGE: return run_purge(command);
+    case schema::Command::CREATE_SPACE:
+    case schema::Command::DROP_SPACE:
+    case schema::Command::SET_QUOTA:
+    case schema::Command::DECLARE_INDEX:
+    case schema::Command::DROP_INDEX: return run_space_command(record, command, effects);
+  }
+}
+
+void PartitionCore::answer(const LoggedCommand& record, schema::Command::Reader command, Outcome outcome,
+                           Effects& effects) {
+  outcome.version = record.lsn.value;
+  outcome.partition = self_;
+  outcome.accepted_ns = record.accepted_ns;
+  sessions_.record(command.getSession(), command.getSequence(), command.getFirstIncomplete(), outcome);
+  effects.push_back({Effect::Kind::reply, record.lsn, {}, std::move(outcome), false, {}, {}, {}});
+}
+
+void PartitionCore::run_batch(const LoggedCommand& record, schema::Command::Reader command, Effects& effects) {
+  if (auto first = sessions_.find(command.getSession(), command.getSequence())) {
+    effects.push_back({Effect::Kind::reply, record.lsn, {}, std::move(*first), false, {}, {}, {}});
+    return;
+  }
+  Outcome outcome;
+  Space* space = space_of(command);
+  if (space == nullptr) {
+    outcome.status = Status(Code::unknown_space, "There is no such space; it may have been dropped.", "space");
+  } else if (run_delete_elsewhere(record, command, effects)) {
+    return;
+  } else {
+    ResolvedKeys none;
+    ShareResult result = apply_share({graph_, *space, {record.accepted_ns, record.lsn.value}, none}, command.getBatch(),
+                                     /*tentative=*/false);
+    outcome.status = std::move(result.status);
+    if (outcome.status.ok()) {
+      outcome.created = result.counts.created;
+      outcome.updated = result.counts.updated;
+      outcome.deleted = result.counts.deleted;
+    }
+  }
+  answer(record, command, std::move(outcome), effects);
+}
+
+bool PartitionCore::run_delete_elsewhere(const LoggedCommand& record, schema::Command::Reader command,
+                                         Effects& effects) {
+  auto operations = command.getBatch().getOperations();
+  if (operations.size() != 1 || !operations[0].isDeleteVertex() || command.getBatch().getPreconditions().size() > 0)
+    return false;
+  Space* space = space_of(command);
+  LocalId id;
+  auto key = text_of(operations[0].getDeleteVertex().getKey());
+  if (graph_.find_key(space->route.id, key, id) != Presence::present) return false;
+  if (graph_.vertex_with(id, Side::out) == nullptr || graph_.vertex_with(id, Side::in) == nullptr) return false;
+  const HotVertex& hot = *graph_.hot().peek(id);
+  bool elsewhere = false;
+  for (Side side : {Side::out, Side::in}) {
+    EdgeEntry entry;
+    for (auto cursor = hot.edges(side).begin(); !elsewhere && cursor.next(entry);)
+      elsewhere = entry.slot.neighbour.partition() != self_;
+  }
+  if (!elsewhere) return false;
+  if (hot.out.degree() + hot.in.degree() > max_edges_of_deleted_vertex) {
+    Outcome outcome;
+    outcome.status = Status(Code::too_large, "The vertex has too many edges to go in one step; delete edges first.",
+                            "operations[0].deleteVertex.key", max_edges_of_deleted_vertex);
+    answer(record, command, std::move(outcome), effects);
+    return true;
+  }
+  TransactionKey transaction{self_, record.lsn.value, record.accepted_ns};
+  PendingDelete pending{record, {{vertex_lock(space->route.id, key), LockMode::exclusive}}};
+  locks_.acquire(transaction, pending.locks);
+  deletes_.emplace(record.lsn.value, std::move(pending));
+  effects.push_back({Effect::Kind::delete_edges, record.lsn, transaction, {}, false, {}, {}, {}});
+  return true;
+}
+
+// --- locks ----------------------------------------------------------------------------------------------------------
+
+std::vector<LockRequest> PartitionCore::locks_of(schema::Command::Reader command) {
+  std::vector<LockRequest> locks;
+  SpaceId space_id{command.getSpace()};
+  Space* space = graph_.spaces().find(space_id);
+  if (space == nullptr) return locks;
+  auto here = [&](capnp::Text::Reader key) { return owner_of_key(space->route, text_of(key), partitions_) == self_; };
+  auto exists = [&](capnp::Text::Reader key) {
+    LocalId id;
+    return graph_.find_key(space_id, text_of(key), id) == Presence::present;
+  };
+  // An edge whose ends have to be there does not create them: it fails if they are not, and needs no look.
+  auto end = [&](capnp::Text::Reader key, bool create_missing) {
+    if (here(key))
+      locks.push_back({vertex_lock(space_id, text_of(key)),
+                       create_missing && !exists(key) ? LockMode::exclusive : LockMode::existence});
+  };
+  auto vertex = [&](capnp::Text::Reader key, LockMode if_there) {
+    if (here(key))
+      locks.push_back({vertex_lock(space_id, text_of(key)), exists(key) ? if_there : LockMode::exclusive});
+  };
+  auto edge = [&](schema::EdgeKey::Reader key, bool create_missing) {
+    end(key.getSource(), create_missing);
+    end(key.getTarget(), create_missing);
+    if (here(key.getSource()) || here(key.getTarget())) locks.push_back({edge_lock(space_id, key), LockMode::change});
+  };
+  auto batch = [&](schema::Batch::Reader share) {
+    for (auto operation : share.getOperations()) {
+      switch (operation.which()) {
+        case schema::Operation::PUT_VERTEX: vertex(operation.getPutVertex().getKey(), LockMode::change); break;
+        case schema::Operation::DELETE_VERTEX: vertex(operation.getDeleteVertex().getKey(), LockMode::exclusive); break;
+        case schema::Operation::PUT_EDGE: edge(operation.getPutEdge().getEdge(), operation.getPutEdge().getCreateMissing()); break;
+        case schema::Operation::DELETE_EDGE: edge(operation.getDeleteEdge(), false); break;
+      }
+    }
+    for (auto condition : share.getPreconditions()) {
+      if (condition.getSubject().isVertex()) vertex(condition.getSubject().getVertex(), LockMode::change);
+      if (condition.getSubject().isEdge()) edge(condition.getSubject().getEdge(), false);
+    }
+  };
+  if (command.isBatch()) batch(command.getBatch());
+  if (command.isCommit() && command.getCommit().hasBatch()) batch(command.getCommit().getBatch());
+  if (command.isPrepare()) {
+    if (command.getPrepare().hasBatch()) batch(command.getPrepare().getBatch());
+    auto gone = text_of(command.getPrepare().getUnlinkKey());
+    for (auto entry : command.getPrepare().getUnlink()) {
+      HotVertex* hot = graph_.vertex(VertexId{entry.getVertex()}.local());
+      if (hot == nullptr) continue;
+      auto own = parse_head(hot->head.bytes())->key;
+      bool in = entry.getIncoming();
+      // The edge itself too: a transaction that is prepared here may be about to add, change or remove it.
+      locks.push_back({edge_lock(space_id, in ? gone : own, text_of(entry.getType()), in ? own : gone, entry.getRank()),
+                       LockMode::change});
+      locks.push_back({vertex_lock(space_id, own), LockMode::existence});
+    }
+  }
+  return locks;
+}
+
+bool PartitionCore::must_wait(const LoggedCommand& record, schema::Command::Reader command, Effects& effects) {
+  if (locks_.empty() && waiting_.empty()) return false;
+  bool transaction = command.isPrepare() || command.isCommit();
+  if (!command.isBatch() && !transaction) return false;
+  if (command.isCommit() && !command.getCommit().hasBatch()) return false;
+  TransactionKey as{nobody, record.lsn.value, record.accepted_ns};
+  if (command.isPrepare()) as = TransactionKey::read(command.getPrepare().getTransaction());
+  if (command.isCommit()) as = TransactionKey::read(command.getCommit().getTransaction());
+  std::vector<LockRequest> wanted = locks_of(command);
+  std::vector<TransactionKey> against = locks_.conflicts(as, wanted);
+  bool behind = !queued_.conflicts(as, wanted).empty();
+  if (against.empty() && !behind) return false;
+  // A transaction that waited behind a waiting command could close a circle through it: it dies.
+  bool may_wait = !transaction || (!behind && std::all_of(against.begin(), against.end(), [&](const auto& other) {
+                    return as.older_than(other);
+                  }));
+  if (may_wait) {
+    queued_.acquire(as, wanted);
+    waiting_.push_back({record, std::move(wanted), as});
+    return true;
+  }
+  Status lost(Code::conflict, "Another transaction holds a vertex or an edge that this one needs; retry.");
+  if (command.isPrepare()) {
+    ShareResult none;
+    vote(as, std::move(lost), std::move(none), effects);
+  } else {
+    effects.push_back({Effect::Kind::decided, record.lsn, as, {}, false, {}, {}, {}});
+    for (auto participant : command.getCommit().getParticipants()) effects.back().participants.push_back({participant});
+    Outcome outcome;  // not remembered: the retry is to be executed
+    outcome.status = std::move(lost);
+    effects.push_back({Effect::Kind::reply, record.lsn, as, std::move(outcome), false, {}, {}, {}});
+  }
+  return true;
+}
+
+void PartitionCore::release(const TransactionKey& owner, const std::vector<LockRequest>& locks, Effects& effects) {
+  locks_.release(owner, locks);
+  effects.push_back({Effect::Kind::released, {}, owner, {}, false, {}, {}, {}});
+}
+
+void PartitionCore::rerun_waiting(Effects& effects) {
+  std::deque<Waiting> again = std::exchange(waiting_, {});
+  queued_ = {};
+  for (Waiting& one : again) {
+    bool blocked = !locks_.conflicts(one.as, one.locks).empty() || !queued_.conflicts(one.as, one.locks).empty();
+    if (blocked) {
+      queued_.acquire(one.as, one.locks);
+      waiting_.push_back(std::move(one));
+    } else {
+      CommandView view(one.record.command);
+      auto command = view.root();
+      if (command.isBatch()) run_batch(one.record, command, effects);
+      if (command.isPrepare()) run_prepare(one.record, command, effects);
+      if (command.isCommit()) run_commit(one.record, command, effects);
+    }
+  }
+}
+
+}  // namespace engram

@@ -1,0 +1,64 @@
+#pragma once
+// One run of one read over the partition's state (reads.h is what others include).
+
+#include "actors/partition/core/read_filters.h"
+#include "actors/partition/core/reads.h"
+
+namespace engram {
+
+class PartitionRead {
+ public:
+  PartitionRead(PartitionCore& core, schema::Request::Reader request, ReadOutcome& outcome, bool wait_for_locks)
+      : core_(core), graph_(core.graph()), request_(request), outcome_(outcome), space_{request.getSpace()},
+        wait_for_locks_(wait_for_locks) {}
+
+  /// Fills the answer; what it says does not count if anything was missing or locked.
+  void run(schema::Answer::Builder answer);
+
+ private:
+  using Answer = schema::Answer::Builder;
+
+  void get(schema::GetRequest::Reader request, Answer answer);
+  void prefetch(capnp::List<schema::VertexRef>::Reader refs, unsigned from, unsigned to);
+  void resolve(capnp::List<capnp::Text>::Reader keys, Answer answer);
+  void lookup(schema::LookupRequest::Reader request, Answer answer);
+  void write_lookup(schema::LookupRequest::Reader request, const std::vector<LocalId>& ids, bool more, Answer answer);
+  void scan(schema::ScanPart::Reader part, Answer answer);
+  void statistics(Answer answer);
+  void find_space(capnp::Text::Reader name, Answer answer);
+  void count_spaces(capnp::List<std::uint64_t>::Reader ids, Answer answer);
+  void list_spaces(schema::ListSpaces::Reader request, Answer answer);
+
+  void neighbors(schema::NeighborsRequest::Reader request, Answer answer);
+  void degree(schema::DegreeRequest::Reader request, Answer answer);
+  void hop(schema::HopRequest::Reader request, Answer answer);
+  void edges(schema::EdgesRequest::Reader request, Answer answer);
+
+  /// The vertex of a reference that lives here; nothing if it is absent (or missing, which is noted).
+  std::optional<LocalId> resolve(schema::VertexRef::Reader ref);
+  /// The vertex with its head if it is in this space and not locked; null otherwise. What is missing or locked is noted.
+  HotVertex* head_of(LocalId id);
+  HotVertex* edges_of(LocalId id, Side side);
+  void write_edge(const CompiledProjection& projection, VertexId own, std::string_view own_key, Side side,
+                  const EdgeEntry& entry, schema::Edge::Builder out);
+  static void write_hop(schema::HopAnswer::Builder reply, const std::vector<bool>& admitted,
+                        const std::vector<std::uint32_t>& ends, const std::vector<std::uint64_t>& neighbours,
+                        const std::vector<double>& numbers);
+  std::optional<EdgeEntry> best_between(const Adjacency& edges, VertexId target, const CompiledEdgeFilter& filter,
+                                        const std::function<double(const EdgeEntry&)>& cost_of);
+  bool lock_free(std::string_view key, bool edges);
+  void wait_for_all();
+  void fail(Answer answer, Status status);
+
+  PartitionCore& core_;
+  Graph& graph_;
+  schema::Request::Reader request_;
+  ReadOutcome& outcome_;
+  SpaceId space_;
+  bool wait_for_locks_;
+};
+
+/// Which sides a direction walks, in the order of the answer.
+std::vector<Side> sides_of(schema::Direction direction);
+
+}  // namespace engram

@@ -1,0 +1,271 @@
+// Reads along edges: neighbours, degrees, hops of a traversal.
+
+#include "actors/partition/core/partition_read.h"
+#include "storage/hot/properties.h"
+
+namespace engram {
+namespace {
+
+constexpr std::uint64_t no_vertex = ~std::uint64_t{0};
+
+Status not_at_this_end() {
+  return {Code::invalid_argument,
+          "Properties of edges are kept at their source: filter on them in direction `out` only.", "filter.properties"};
+}
+
+/// Where the next page of neighbours starts: side and slot of the first entry not returned.
+struct NeighborsCursor {
+  Side side = Side::out;
+  EdgeSlot slot;
+  bool set = false;
+
+  static bool read(capnp::Data::Reader data, NeighborsCursor& cursor) {
+    if (data.size() == 0) return true;
+    Unpacker in({reinterpret_cast<const std::byte*>(data.begin()), data.size()});
+    cursor.side = in.number() == 0 ? Side::out : Side::in;
+    cursor.slot.type.value = static_cast<std::uint32_t>(in.number());
+    cursor.slot.neighbour.value = in.number();
+    cursor.slot.rank = in.signed_number();
+    cursor.set = true;
+    return in.ok() && in.at_end();
+  }
+  [[nodiscard]] std::string bytes() const {
+    Packer out;
+    out.number(side == Side::out ? 0 : 1).number(slot.type.value).number(slot.neighbour.value).signed_number(slot.rank);
+    return out.bytes();
+  }
+};
+
+}  // namespace
+
+std::vector<Side> sides_of(schema::Direction direction) {
+  if (direction == schema::Direction::OUT) return {Side::out};
+  if (direction == schema::Direction::IN) return {Side::in};
+  return {Side::out, Side::in};
+}
+
+void PartitionRead::write_edge(const CompiledProjection& projection, VertexId own, std::string_view own_key, Side side,
+                               const EdgeEntry& entry, schema::Edge::Builder out) {
+  bool outgoing = side == Side::out;
+  out.setSource(outgoing ? own.value : entry.slot.neighbour.value);
+  out.setTarget(outgoing ? entry.slot.neighbour.value : own.value);
+  capnp::Text::Builder key = outgoing ? out.initSourceKey(static_cast<unsigned>(own_key.size()))
+                                      : out.initTargetKey(static_cast<unsigned>(own_key.size()));
+  std::memcpy(key.begin(), own_key.data(), own_key.size());
+  auto type = graph_.dictionary().name(entry.slot.type);
+  std::memcpy(out.initType(static_cast<unsigned>(type.size())).begin(), type.data(), type.size());
+  out.setRank(entry.slot.rank);
+  out.setWeight(entry.weight);
+  out.setCreatedNs(entry.created_ns);
+  out.setChangedNs(entry.changed_ns);
+  out.setVersion(entry.version);
+  projection.write_properties(entry.properties, [&](unsigned count) { return out.initProperties(count); });
+}
+
+void PartitionRead::neighbors(schema::NeighborsRequest::Reader request, Answer answer) {
+  CompiledEdgeFilter filter;
+  if (Status status = filter.compile(request.getFilter(), graph_.dictionary()); !status.ok()) return fail(answer, status);
+  if (filter.has_property_filters() && request.getDirection() != schema::Direction::OUT)
+    return fail(answer, not_at_this_end());
+  NeighborsCursor start;
+  if (!NeighborsCursor::read(request.getCursor(), start))
+    return fail(answer, {Code::invalid_argument, "This is not a cursor that a reply contained.", "cursor"});
+  auto id = resolve(request.getVertex());
+  HotVertex* hot = id ? head_of(*id) : nullptr;
+  if (hot == nullptr || parse_head(hot->head.bytes())->space != space_)
+    return fail(answer, {Code::unknown_vertex, "There is no such vertex.", "vertex"});
+
+  std::vector<std::pair<Side, EdgeEntry>> found;
+  NeighborsCursor next;
+  for (Side side : sides_of(request.getDirection())) {
+    if (start.set && side < start.side) continue;
+    hot = edges_of(*id, side);
+    if (hot == nullptr || next.set) continue;
+    const Adjacency& edges = hot->edges(side);
+    auto cursor = start.set && side == start.side ? edges.seek(start.slot) : edges.begin();
+    EdgeEntry entry;
+    while (cursor.next(entry)) {
+      if (!filter.admit(entry)) continue;
+      if (found.size() >= request.getLimit()) {
+        next = {side, entry.slot, true};
+        break;
+      }
+      found.emplace_back(side, entry);
+    }
+  }
+  if (!outcome_.needs.empty() || hot == nullptr) return;
+  CompiledProjection projection(request.getProjection(), graph_.dictionary());
+  auto reply = answer.initNeighbors();
+  auto list = reply.initEdges(static_cast<unsigned>(found.size()));
+  auto key = parse_head(hot->head.bytes())->key;
+  for (unsigned i = 0; i < found.size(); ++i)
+    write_edge(projection, VertexId::of(graph_.self(), *id), key, found[i].first, found[i].second, list[i]);
+  if (next.set) {
+    std::string bytes = next.bytes();
+    reply.setCursor({reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()});
+  }
+}
+
+void PartitionRead::degree(schema::DegreeRequest::Reader request, Answer answer) {
+  auto id = resolve(request.getVertex());
+  HotVertex* hot = id ? head_of(*id) : nullptr;
+  if (hot == nullptr || parse_head(hot->head.bytes())->space != space_)
+    return fail(answer, {Code::unknown_vertex, "There is no such vertex.", "vertex"});
+  std::vector<NameId> types;
+  for (auto type : request.getTypes())
+    if (auto name = graph_.dictionary().find(text_of(type))) types.push_back(*name);
+  auto reply = answer.initDegree();
+  for (Side side : {Side::out, Side::in}) {
+    hot = edges_of(*id, side);
+    if (hot == nullptr) continue;
+    std::uint64_t count = request.getTypes().size() == 0 ? hot->edges(side).degree() : 0;
+    for (NameId type : types) {
+      EdgeEntry entry;
+      auto cursor = hot->edges(side).seek({type, {0}, std::numeric_limits<std::int64_t>::min()});
+      while (cursor.next(entry) && entry.slot.type == type) ++count;
+    }
+    side == Side::out ? reply.setOut(count) : reply.setIn(count);
+  }
+}
+
+void PartitionRead::hop(schema::HopRequest::Reader request, Answer answer) {
+  CompiledVertexFilter admit;
+  CompiledEdgeFilter filter;
+  auto step = request.getHop();
+  Status compiled = admit.compile(request.getAdmit(), graph_.dictionary());
+  if (compiled.ok()) compiled = filter.compile(step.getEdges(), graph_.dictionary());
+  if (!compiled.ok()) return fail(answer, compiled);
+  bool by_property = request.getPayload() == schema::HopRequest::Payload::PROPERTY;
+  if (request.getExpand() && step.getDirection() != schema::Direction::OUT && (filter.has_property_filters() || by_property))
+    return fail(answer, not_at_this_end());
+  auto cost_name = graph_.dictionary().find(text_of(request.getCostProperty()));
+
+  std::vector<std::uint64_t> frontier;
+  for (auto seed : request.getSeeds()) {
+    auto id = resolve(seed);
+    HotVertex* hot = id ? head_of(*id) : nullptr;
+    if (hot == nullptr || parse_head(hot->head.bytes())->space != space_) {
+      if (outcome_.needs.empty() && outcome_.wait_for.empty())
+        return fail(answer, {Code::unknown_vertex,
+                             "There is no vertex " + (seed.isKey() ? std::string(text_of(seed.getKey()))
+                                                                   : std::to_string(seed.getId())) + ".",
+                             "seeds"});
+      continue;
+    }
+    frontier.push_back(VertexId::of(graph_.self(), *id).value);
+  }
+  auto reply = answer.initHop();
+  if (request.getSeeds().size() > 0) {
+    auto ids = reply.initIds(static_cast<unsigned>(frontier.size()));
+    for (unsigned i = 0; i < frontier.size(); ++i) ids.set(i, frontier[i]);
+  } else {
+    for (std::uint64_t vertex : request.getFrontier()) frontier.push_back(vertex);
+  }
+
+  std::vector<std::uint32_t> ends;
+  std::vector<std::uint64_t> neighbours;
+  std::vector<double> numbers;
+  std::vector<bool> admitted(frontier.size(), true);
+  bool weights = request.getPayload() == schema::HopRequest::Payload::WEIGHTS;
+  std::uint32_t most = step.getLimitPerVertex() == 0 ? ~std::uint32_t{0} : step.getLimitPerVertex();
+  std::vector<Side> sides = sides_of(step.getDirection());
+  ends.reserve(frontier.size());
+  for (std::size_t i = 0; i < frontier.size(); ++i) {
+    LocalId id = VertexId{frontier[i]}.local();
+    HotVertex* hot = admit.empty() ? nullptr : head_of(id);
+    if (!admit.empty()) admitted[i] = hot != nullptr && admit.admit(parse_head(hot->head.bytes()).value());
+    std::uint32_t taken = 0;
+    for (Side side : sides) {
+      if (!request.getExpand() || !admitted[i]) break;
+      hot = edges_of(id, side);
+      if (hot == nullptr) continue;
+      EdgeEntry entry;
+      for (auto cursor = hot->edges(side).begin(); taken < most && cursor.next(entry);) {
+        if (!filter.admit(entry)) continue;
+        ++taken;
+        neighbours.push_back(entry.slot.neighbour.value);
+        if (weights) numbers.push_back(entry.weight);
+        if (by_property) {
+          auto value = cost_name ? find_property(entry.properties, *cost_name) : std::nullopt;
+          auto number = value ? numeric_value(*value) : std::nullopt;
+          numbers.push_back(number.value_or(std::numeric_limits<double>::quiet_NaN()));
+        }
+      }
+    }
+    ends.push_back(static_cast<std::uint32_t>(neighbours.size()));
+  }
+  write_hop(reply, admit.empty() ? std::vector<bool>() : admitted, ends, neighbours, numbers);
+}
+
+void PartitionRead::write_hop(schema::HopAnswer::Builder reply, const std::vector<bool>& admitted,
+                              const std::vector<std::uint32_t>& ends, const std::vector<std::uint64_t>& neighbours,
+                              const std::vector<double>& numbers) {
+  reply.setEnds({ends.data(), ends.size()});
+  reply.setNeighbours({neighbours.data(), neighbours.size()});
+  if (!numbers.empty()) reply.setNumbers({numbers.data(), numbers.size()});
+  if (admitted.empty()) return;
+  auto list = reply.initAdmitted(static_cast<unsigned>(admitted.size()));
+  for (unsigned i = 0; i < admitted.size(); ++i) list.set(i, admitted[i]);
+}
+
+void PartitionRead::edges(schema::EdgesRequest::Reader request, Answer answer) {
+  CompiledEdgeFilter filter;
+  if (Status status = filter.compile(request.getFilter(), graph_.dictionary()); !status.ok()) return fail(answer, status);
+  CompiledProjection projection(request.getProjection(), graph_.dictionary());
+  auto cost_name = graph_.dictionary().find(text_of(request.getCostProperty()));
+  auto cost_of = [&](const EdgeEntry& entry) -> double {
+    if (request.getPayload() == schema::HopRequest::Payload::WEIGHTS) return entry.weight;
+    if (request.getPayload() == schema::HopRequest::Payload::NONE) return 0;
+    auto value = cost_name ? find_property(entry.properties, *cost_name) : std::nullopt;
+    auto number = value ? numeric_value(*value) : std::nullopt;
+    return number.value_or(std::numeric_limits<double>::infinity());
+  };
+  bool by_keys = request.getKeys().size() > 0;
+  unsigned count = by_keys ? request.getKeys().size() : request.getPairs().size();
+  auto list = answer.initEdges().initEdges(count);
+  for (unsigned i = 0; i < count; ++i) {
+    LocalId source;
+    std::uint64_t target = by_keys ? request.getTargets()[i] : request.getPairs()[i].getTarget();
+    if (!by_keys) {
+      source = VertexId{request.getPairs()[i].getSource()}.local();
+    } else if (target == no_vertex || !lock_free(text_of(request.getKeys()[i].getSource()), true) ||
+               graph_.find_key(space_, text_of(request.getKeys()[i].getSource()), source) != Presence::present) {
+      continue;
+    }
+    HotVertex* hot = edges_of(source, Side::out);
+    if (hot == nullptr) continue;
+    std::optional<EdgeEntry> best;
+    if (by_keys) {
+      auto type = graph_.dictionary().find(text_of(request.getKeys()[i].getType()));
+      if (type) best = hot->out.find({*type, {target}, request.getKeys()[i].getRank()});
+    } else {
+      best = best_between(hot->out, VertexId{target}, filter, cost_of);
+    }
+    if (!best) continue;
+    write_edge(projection, VertexId::of(graph_.self(), source), parse_head(hot->head.bytes())->key, Side::out, *best,
+               list[i]);
+  }
+}
+
+std::optional<EdgeEntry> PartitionRead::best_between(const Adjacency& edges, VertexId target,
+                                                     const CompiledEdgeFilter& filter,
+                                                     const std::function<double(const EdgeEntry&)>& cost_of) {
+  // Sorted by type first: the edges to one target lie together within each type.
+  std::optional<EdgeEntry> best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const auto& [type, count] : graph_.spaces().find(space_)->counts.types) {
+    if (!filter.admits_type(type)) continue;
+    EdgeEntry entry;
+    auto cursor = edges.seek({type, target, std::numeric_limits<std::int64_t>::min()});
+    while (cursor.next(entry) && entry.slot.type == type && entry.slot.neighbour == target) {
+      if (!filter.admit(entry)) continue;
+      double cost = cost_of(entry);
+      if (best && cost >= least) continue;
+      least = cost;
+      best = entry;
+    }
+  }
+  return best;
+}
+
+}  // namespace engram

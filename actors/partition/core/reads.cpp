@@ -1,0 +1,230 @@
+#include "actors/partition/core/reads.h"
+
+#include <array>
+
+#include "actors/partition/core/partition_read.h"
+#include "storage/hot/properties.h"
+
+namespace engram {
+
+ReadOutcome read(PartitionCore& core, schema::Request::Reader request, bool record_misses, bool wait_for_locks) {
+  ReadOutcome outcome;
+  outcome.needs.generation = core.graph().generation();
+  if (record_misses) core.graph().record_misses(&outcome.needs);
+  PartitionRead run(core, request, outcome, wait_for_locks && core.locked());
+  outcome.answer = Frame::build<schema::Answer>([&](schema::Answer::Builder answer) { run.run(answer); }, 256);
+  core.graph().record_misses(nullptr);
+  if (Status failure = core.graph().take_failure(); !failure.ok())
+    outcome.answer = Frame::build<schema::Answer>(
+        [&](schema::Answer::Builder answer) { write_error(failure, answer.initError()); });
+  if (!outcome.needs.empty()) {
+    outcome.kind = ReadOutcome::Kind::missing;
+  } else if (!outcome.wait_for.empty()) {
+    outcome.kind = ReadOutcome::Kind::locked;
+  }
+  return outcome;
+}
+
+void PartitionRead::run(Answer answer) {
+  switch (request_.which()) {
+    case schema::Request::FIND_SPACE: return find_space(request_.getFindSpace(), answer);
+    case schema::Request::COUNT_SPACES: return count_spaces(request_.getCountSpaces(), answer);
+    case schema::Request::LIST_SPACES: return list_spaces(request_.getListSpaces(), answer);
+    default: break;
+  }
+  if (graph_.spaces().find(space_) == nullptr)
+    return fail(answer, {Code::unknown_space, "There is no such space; it may have been dropped.", "space"});
+  switch (request_.which()) {
+    case schema::Request::GET: return get(request_.getGet(), answer);
+    case schema::Request::NEIGHBORS: return neighbors(request_.getNeighbors(), answer);
+    case schema::Request::DEGREE: return degree(request_.getDegree(), answer);
+    case schema::Request::HOP: return hop(request_.getHop(), answer);
+    case schema::Request::EDGES: return edges(request_.getEdges(), answer);
+    case schema::Request::LOOKUP: return lookup(request_.getLookup(), answer);
+    case schema::Request::SCAN: return scan(request_.getScan(), answer);
+    case schema::Request::STATISTICS: return statistics(answer);
+    case schema::Request::RESOLVE: return resolve(request_.getResolve(), answer);
+    default: return fail(answer, {Code::unsupported, "This partition does not know this request."});
+  }
+}
+
+/// What a scan or a look-up would find may just be about to be created: it waits for whatever is prepared.
+void PartitionRead::wait_for_all() {
+  if (!wait_for_locks_) return;
+  for (const TransactionKey& key : core_.prepared_transactions()) outcome_.wait_for.push_back(key);
+}
+
+void PartitionRead::fail(Answer answer, Status status) { write_error(status, answer.initError()); }
+
+bool PartitionRead::lock_free(std::string_view key, bool edges) {
+  if (!wait_for_locks_) return true;
+  std::size_t before = outcome_.wait_for.size();
+  core_.readers_wait_for(space_, key, edges, outcome_.wait_for);
+  return outcome_.wait_for.size() == before;
+}
+
+std::optional<LocalId> PartitionRead::resolve(schema::VertexRef::Reader ref) {
+  if (ref.isId()) {
+    VertexId id{ref.getId()};
+    if (id.partition() != graph_.self()) return std::nullopt;
+    return id.local();
+  }
+  LocalId id;
+  auto key = text_of(ref.getKey());
+  bool free = lock_free(key, false);  // also for one that is about to be created
+  if (graph_.find_key(space_, key, id) != Presence::present || !free) return std::nullopt;
+  return id;
+}
+
+HotVertex* PartitionRead::head_of(LocalId id) {
+  HotVertex* hot = graph_.vertex(id);
+  if (hot == nullptr) return nullptr;
+  // Ids of other spaces are not found: an id must not open a door that the space's rights keep shut.
+  if (wait_for_locks_) {
+    auto head = parse_head(hot->head.bytes());
+    if (!lock_free(head->key, false)) return nullptr;
+  }
+  return hot;
+}
+
+HotVertex* PartitionRead::edges_of(LocalId id, Side side) {
+  HotVertex* hot = graph_.vertex_with(id, side);
+  if (hot == nullptr) return nullptr;
+  if (wait_for_locks_) {
+    auto head = parse_head(hot->head.bytes());
+    if (!lock_free(head->key, true)) return nullptr;
+  }
+  return hot;
+}
+
+void PartitionRead::get(schema::GetRequest::Reader request, Answer answer) {
+  CompiledProjection projection(request.getProjection(), graph_.dictionary());
+  auto refs = request.getVertices();
+  auto vertices = answer.initGet().initVertices(refs.size());
+  constexpr unsigned ahead = 16;
+  for (unsigned i = 0; i < refs.size(); ++i) {
+    if (i % ahead == 0 && refs.size() > 1) prefetch(refs, i, std::min(i + ahead, refs.size()));
+    auto id = resolve(refs[i]);
+    HotVertex* hot = id ? head_of(*id) : nullptr;
+    if (hot == nullptr) continue;
+    auto head = parse_head(hot->head.bytes());
+    if (!head.ok() || head->space != space_) continue;
+    projection.write_vertex(*head, VertexId::of(graph_.self(), *id), vertices[i]);
+  }
+}
+
+void PartitionRead::prefetch(capnp::List<schema::VertexRef>::Reader refs, unsigned from, unsigned to) {
+  std::array<HotTier::KeyHint, 16> hints;
+  std::size_t count = 0;
+  for (unsigned i = from; i < to; ++i) {
+    if (refs[i].isKey()) hints[count++] = {text_of(refs[i].getKey()), std::nullopt};
+    if (refs[i].isId()) graph_.hot().prefetch(VertexId{refs[i].getId()}.local());
+  }
+  graph_.hot().prefetch_keys(space_, {hints.data(), count});
+}
+
+void PartitionRead::resolve(capnp::List<capnp::Text>::Reader keys, Answer answer) {
+  auto ids = answer.initResolve(keys.size());
+  for (unsigned i = 0; i < keys.size(); ++i) {
+    LocalId id;
+    bool free = lock_free(text_of(keys[i]), false);  // also for one that is about to be created
+    bool there = graph_.find_key(space_, text_of(keys[i]), id) == Presence::present && free;
+    ids.set(i, there ? VertexId::of(graph_.self(), id).value : ~std::uint64_t{0});
+  }
+}
+
+void PartitionRead::scan(schema::ScanPart::Reader part, Answer answer) {
+  auto scan = part.getScan();
+  wait_for_all();
+  CompiledVertexFilter filter;
+  if (Status status = filter.compile(scan.getFilter(), graph_.dictionary()); !status.ok()) return fail(answer, status);
+  CompiledProjection projection(scan.getProjection(), graph_.dictionary());
+  auto label = scan.getLabel().size() == 0 ? std::optional(Postings::all) : graph_.dictionary().find(text_of(scan.getLabel()));
+  auto page = answer.initScan();
+  if (!label) return;
+  struct Found {
+    LocalId id;
+    BlobRef head;
+    Adjacency out;
+  };
+  std::vector<Found> found;
+  std::size_t bytes = 0;
+  std::size_t looked_at = 0;
+  std::optional<LocalId> next;
+  graph_.postings().for_each_from(space_, *label, LocalId{part.getFrom()}, [&](LocalId id) {
+    // Bounds also what is looked at: a filter that admits nothing must not hold the partition.
+    if (found.size() >= part.getMaxVertices() || bytes >= part.getMaxBytes() || ++looked_at > 10'000) {
+      next = id;
+      return false;
+    }
+    HotVertex* hot = scan.getEdges() ? edges_of(id, Side::out) : head_of(id);
+    if (hot == nullptr || !filter.admit(parse_head(hot->head.bytes()).value())) return true;
+    found.push_back({id, hot->head, scan.getEdges() ? hot->out : Adjacency()});
+    bytes += hot->head.size() + (scan.getEdges() ? 64 * hot->out.degree() : 0) + 64;
+    return true;
+  });
+  auto vertices = page.initVertices(static_cast<unsigned>(found.size()));
+  std::size_t edge_count = 0;
+  for (unsigned i = 0; i < found.size(); ++i) {
+    auto head = parse_head(found[i].head.bytes()).value();
+    projection.write_vertex(head, VertexId::of(graph_.self(), found[i].id), vertices[i]);
+    if (scan.getEdges()) edge_count += found[i].out.degree();
+  }
+  if (edge_count > 0) {
+    auto edges = page.initEdges(static_cast<unsigned>(edge_count));
+    unsigned at = 0;
+    for (const Found& one : found) {
+      auto head = parse_head(one.head.bytes()).value();
+      EdgeEntry entry;
+      for (auto cursor = one.out.begin(); cursor.next(entry);)
+        write_edge(projection, VertexId::of(graph_.self(), one.id), head.key, Side::out, entry, edges[at++]);
+    }
+  }
+  if (next) page.setCursor({reinterpret_cast<const kj::byte*>(&next->value), sizeof next->value});
+}
+
+void PartitionRead::statistics(Answer answer) {
+  wait_for_all();
+  auto statistics = answer.initStatistics();
+  const Space& space = *graph_.spaces().find(space_);
+  graph_.spaces().write_info(space, statistics.initSpace());
+  auto labels = graph_.postings().labels(space_);
+  std::erase_if(labels, [](const auto& label) { return label.first == Postings::all; });
+  auto out = statistics.initLabels(static_cast<unsigned>(labels.size()));
+  for (unsigned i = 0; i < labels.size(); ++i) {
+    out[i].setName(std::string(graph_.dictionary().name(labels[i].first)).c_str());
+    out[i].setCount(labels[i].second);
+  }
+  auto types = statistics.initTypes(static_cast<unsigned>(space.counts.types.size()));
+  for (unsigned i = 0; i < types.size(); ++i) {
+    types[i].setName(std::string(graph_.dictionary().name(space.counts.types[i].first)).c_str());
+    types[i].setCount(space.counts.types[i].second);
+  }
+  auto indexes = statistics.initIndexes(static_cast<unsigned>(space.indexes.size()));
+  for (unsigned i = 0; i < indexes.size(); ++i) {
+    indexes[i].setLabel(std::string(graph_.dictionary().name(space.indexes[i].label)).c_str());
+    indexes[i].setProperty(std::string(graph_.dictionary().name(space.indexes[i].property)).c_str());
+  }
+}
+
+void PartitionRead::find_space(capnp::Text::Reader name, Answer answer) {
+  const Space* space = graph_.spaces().find_name(text_of(name));
+  if (space == nullptr) return fail(answer, {Code::unknown_space, "There is no space of this name.", "name"});
+  graph_.spaces().write_info(*space, answer.initFindSpace());
+}
+
+void PartitionRead::count_spaces(capnp::List<std::uint64_t>::Reader ids, Answer answer) {
+  auto list = answer.initListSpaces(ids.size());
+  for (unsigned i = 0; i < ids.size(); ++i)
+    if (const Space* space = graph_.spaces().find({ids[i]})) graph_.spaces().write_info(*space, list[i]);
+}
+
+void PartitionRead::list_spaces(schema::ListSpaces::Reader request, Answer answer) {
+  std::vector<const Space*> spaces;
+  graph_.spaces().list(text_of(request.getAfter()), request.getLimit(),
+                       [&](const Space& space) { spaces.push_back(&space); });
+  auto list = answer.initListSpaces(static_cast<unsigned>(spaces.size()));
+  for (unsigned i = 0; i < spaces.size(); ++i) graph_.spaces().write_info(*spaces[i], list[i]);
+}
+
+}  // namespace engram

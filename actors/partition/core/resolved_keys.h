@@ -1,0 +1,72 @@
+#pragma once
+// Ids of vertices by their keys, as partitions tell each other in transactions: commands name keys, edges store ids.
+// Keys go by a 128-bit hash (XXH3, seeded with the space): a batch of thousands of edges then costs no string.
+// Packed: 24 bytes an entry, hash (16) and id (8), little-endian.
+
+#include <string_view>
+
+#include <absl/container/flat_hash_map.h>
+#include <capnp/blob.h>
+
+#include "storage/base/checksum.h"
+#include "storage/base/ids.h"
+
+namespace engram {
+
+class ResolvedKeys {
+ public:
+  struct HashOfHash {
+    std::size_t operator()(const Hash128& hash) const { return hash.low; }
+  };
+  using Map = absl::flat_hash_map<Hash128, VertexId, HashOfHash>;
+  static constexpr std::size_t entry_bytes = 24;
+  /// Stands for a vertex that does not exist: told apart from one that nobody asked about.
+  static constexpr VertexId absent{~std::uint64_t{0}};
+
+  static Hash128 name(SpaceId space, std::string_view key) { return hash128(as_bytes(key), space.value); }
+
+  void set(const Hash128& name, VertexId id) { ids_[name] = id; }
+  /// Null if it is not known.
+  [[nodiscard]] const VertexId* find(const Hash128& name) const {
+    auto found = ids_.find(name);
+    return found == ids_.end() ? nullptr : &found->second;
+  }
+  [[nodiscard]] std::size_t size() const { return ids_.size(); }
+  [[nodiscard]] bool empty() const { return ids_.empty(); }
+  void clear() { ids_.clear(); }
+  void reserve(std::size_t count) { ids_.reserve(count); }
+  void merge(const ResolvedKeys& other) {
+    for (const auto& [name, id] : other.ids_) ids_[name] = id;
+  }
+  [[nodiscard]] Map::const_iterator begin() const { return ids_.begin(); }
+  [[nodiscard]] Map::const_iterator end() const { return ids_.end(); }
+
+  /// `out` has size() * entry_bytes.
+  void pack(capnp::Data::Builder out) const {
+    kj::byte* at = out.begin();
+    for (const auto& [name, id] : ids_) {
+      std::memcpy(at, &name.high, 8);
+      std::memcpy(at + 8, &name.low, 8);
+      std::memcpy(at + 16, &id.value, 8);
+      at += entry_bytes;
+    }
+  }
+  static ResolvedKeys unpack(capnp::Data::Reader packed) {
+    ResolvedKeys keys;
+    keys.reserve(packed.size() / entry_bytes);
+    for (const kj::byte* at = packed.begin(); at + entry_bytes <= packed.end(); at += entry_bytes) {
+      Hash128 name;
+      VertexId id;
+      std::memcpy(&name.high, at, 8);
+      std::memcpy(&name.low, at + 8, 8);
+      std::memcpy(&id.value, at + 16, 8);
+      keys.ids_.emplace(name, id);
+    }
+    return keys;
+  }
+
+ private:
+  Map ids_;
+};
+
+}  // namespace engram

@@ -1,0 +1,109 @@
+#include "actors/partition/core/session_table.h"
+
+#include <algorithm>
+
+namespace engram {
+namespace {
+
+std::string session_key(std::uint64_t id) {
+  std::string key;
+  append_big_endian(key, id);
+  return key;
+}
+
+}  // namespace
+
+Status SessionTable::load(const WarmStore::View& view) {
+  Status bad;
+  Status scanned = view.scan(WarmTable::sessions, {}, {}, [&](Bytes key, Bytes value) {
+    Session session;
+    Unpacker in(value);
+    session.last_active_ns = in.signed_number();
+    session.floor = in.number();
+    for (std::uint64_t left = in.number(); left > 0 && in.ok(); --left) {
+      std::uint64_t sequence = in.number();
+      session.answers.emplace(sequence, Outcome::unpack(in));
+    }
+    if (!in.ok()) bad = Status(Code::corrupt, "The warm store's table of sessions does not parse; run engram verify.");
+    sessions_.emplace(read_big_endian<std::uint64_t>(key.data()), std::move(session));
+    return bad.ok();
+  });
+  return scanned.ok() ? bad : scanned;
+}
+
+std::optional<Outcome> SessionTable::find(std::uint64_t session, std::uint64_t sequence) const {
+  auto found = sessions_.find(session);
+  if (session == 0 || found == sessions_.end()) return std::nullopt;
+  auto answer = found->second.answers.find(sequence);
+  if (answer != found->second.answers.end()) {
+    Outcome outcome = answer->second;
+    outcome.duplicate = true;
+    return outcome;
+  }
+  if (sequence >= found->second.floor) return std::nullopt;
+  Outcome expired;
+  expired.status = Status(Code::session_expired,
+                          "The answer to this sequence number was forgotten, because a later command said that it had "
+                          "arrived. Use a new sequence number for a new command.",
+                          "sequence", found->second.floor);
+  return expired;
+}
+
+void SessionTable::record(std::uint64_t session, std::uint64_t sequence, std::uint64_t first_incomplete,
+                          const Outcome& outcome) {
+  if (session == 0) return;
+  if (sessions_.size() >= limits_.max_sessions && !sessions_.contains(session)) expire(outcome.accepted_ns);
+  Session& entry = sessions_[session];
+  entry.last_active_ns = std::max(entry.last_active_ns, outcome.accepted_ns);
+  entry.floor = std::max(entry.floor, std::min(first_incomplete, sequence));
+  entry.answers.erase(entry.answers.begin(), entry.answers.lower_bound(entry.floor));
+  entry.answers[sequence] = outcome;
+  while (entry.answers.size() > limits_.max_answers) {
+    entry.floor = entry.answers.begin()->first + 1;
+    entry.answers.erase(entry.answers.begin());
+  }
+  mark_dirty(session, entry);
+}
+
+void SessionTable::mark_dirty(std::uint64_t id, Session& session) {
+  if (session.dirty) return;
+  session.dirty = true;
+  dirty_.push_back(id);
+}
+
+void SessionTable::expire(std::int64_t now_ns) {
+  // By age, the oldest eighth at least: one sweep then pays for many new sessions. Ties go by id, so that every replay
+  // forgets the same ones.
+  std::vector<std::pair<std::int64_t, std::uint64_t>> by_age;
+  by_age.reserve(sessions_.size());
+  for (const auto& [id, session] : sessions_) by_age.emplace_back(session.last_active_ns, id);
+  std::sort(by_age.begin(), by_age.end());
+  std::size_t at_least = limits_.max_sessions / 8 + 1;
+  for (std::size_t i = 0; i < by_age.size(); ++i) {
+    if (i >= at_least && now_ns - by_age[i].first <= limits_.ttl_ns) break;
+    sessions_.erase(by_age[i].second);
+    expired_.push_back(by_age[i].second);
+  }
+}
+
+void SessionTable::take_changes(std::vector<WarmChange>& out) {
+  for (std::uint64_t id : expired_)
+    if (!sessions_.contains(id)) out.push_back({WarmTable::sessions, session_key(id), {}});
+  for (std::uint64_t id : dirty_) {
+    auto found = sessions_.find(id);
+    if (found == sessions_.end() || !found->second.dirty) continue;
+    Session& session = found->second;
+    session.dirty = false;
+    Packer packed;
+    packed.signed_number(session.last_active_ns).number(session.floor).number(session.answers.size());
+    for (const auto& [sequence, outcome] : session.answers) {
+      packed.number(sequence);
+      outcome.pack(packed);
+    }
+    out.push_back({WarmTable::sessions, session_key(id), BlobRef::copy_of(as_bytes(packed.bytes()))});
+  }
+  dirty_.clear();
+  expired_.clear();
+}
+
+}  // namespace engram

@@ -1,0 +1,199 @@
+// Preconditions, quotas and names of a share's operations.
+
+#include <algorithm>
+#include <array>
+
+#include "actors/partition/core/share_run.h"
+
+namespace engram {
+namespace {
+
+Status not_met(std::uint32_t index, const char* why) {
+  return {Code::precondition_failed, why, "preconditions[" + std::to_string(index) + "]"};
+}
+
+/// Whether the property has the wanted value; a null value wants it to be absent.
+Result<bool> property_equals(Bytes properties, Dictionary& dictionary, schema::Property::Reader wanted) {
+  auto name = dictionary.find(text_of(wanted.getName()));
+  auto value = name ? find_property(properties, *name) : std::nullopt;
+  if (wanted.getValue().isNull()) return !value.has_value();
+  std::string packed;
+  if (Status status = pack_value(wanted.getValue(), packed); !status.ok()) return status;
+  return value && compare_values(*value, as_bytes(packed)) == 0;
+}
+
+struct Subject {
+  bool exists = false;
+  std::uint64_t version = 0;
+  Bytes properties;
+};
+
+Result<bool> holds(schema::Precondition::Reader condition, const Subject& subject, Dictionary& dictionary) {
+  switch (condition.which()) {
+    case schema::Precondition::EXISTS: return subject.exists;
+    case schema::Precondition::ABSENT: return !subject.exists;
+    case schema::Precondition::VERSION_EQUALS: return subject.exists && subject.version == condition.getVersionEquals();
+    case schema::Precondition::PROPERTY_EQUALS:
+      if (!subject.exists) return false;
+      return property_equals(subject.properties, dictionary, condition.getPropertyEquals());
+  }
+  return Status(Code::unsupported, "This engine does not know this precondition; upgrade it.");
+}
+
+}  // namespace
+
+Status ShareRun::check_preconditions(capnp::List<schema::Precondition>::Reader preconditions) {
+  std::uint32_t index = 0;
+  for (schema::Precondition::Reader condition : preconditions)
+    if (Status status = check(condition, index++); !status.ok()) return status;
+  return {};
+}
+
+Status ShareRun::check(schema::Precondition::Reader condition, std::uint32_t index) {
+  index_ = index;
+  auto subject = condition.getSubject();
+  if (subject.isVertex()) return check_vertex(condition, text_of(subject.getVertex()));
+  return check_edge(condition, subject.getEdge());
+}
+
+Status ShareRun::check_vertex(schema::Precondition::Reader condition, std::string_view key) {
+  if (owner_of_key(space_.route, key, graph_.partitions()) != graph_.self()) return {};
+  Subject subject;
+  LocalId id;
+  HotVertex* hot =
+      graph_.find_key(space_.route.id, key, id) == Presence::present ? graph_.vertex(id) : nullptr;
+  if (hot != nullptr) {
+    VertexHead head = parse_head(hot->head.bytes()).value();
+    subject = {true, head.version, head.properties};
+  }
+  auto met = holds(condition, subject, graph_.dictionary());
+  if (!met.ok()) return met.status();
+  return *met ? Status() : not_met(index_, "The precondition on a vertex does not hold; nothing was changed.");
+}
+
+Status ShareRun::check_edge(schema::Precondition::Reader condition, schema::EdgeKey::Reader key) {
+  bool source_here = is_here(key.getSource());
+  bool target_here = is_here(key.getTarget());
+  if (target_here && !source_here) {
+    auto own = find_end(key.getTarget(), "target", false, false);
+    if (!own.ok()) return own.status();
+    if (own->exists) result_.own_ends.set(ResolvedKeys::name(space_.route.id, text_of(key.getTarget())), own->id);
+  }
+  if (!source_here) return {};
+  auto type = graph_.dictionary().find(text_of(key.getType()));
+  auto source = find_end(key.getSource(), "source", false, false);
+  if (!source.ok()) return source.status();
+  auto target = find_end(key.getTarget(), "target", false, false);
+  if (!target.ok()) return target.status();
+  Subject subject;
+  std::optional<EdgeEntry> entry;
+  if (type && source->exists && target->exists) {
+    HotVertex* hot = graph_.vertex_with(source->id.local(), Side::out);
+    if (hot != nullptr) entry = hot->out.find({*type, target->id, key.getRank()});
+  }
+  if (entry) subject = {true, entry->version, entry->properties};
+  auto met = holds(condition, subject, graph_.dictionary());
+  if (!met.ok()) return met.status();
+  return *met ? Status() : not_met(index_, "The precondition on an edge does not hold; nothing was changed.");
+}
+
+void ShareRun::prefetch(capnp::List<schema::Operation>::Reader operations, std::uint32_t from) {
+  std::array<HotTier::KeyHint, 2 * prefetch_ahead> hints;
+  std::size_t count = 0;
+  for (std::uint32_t i = from; i < std::min(from + prefetch_ahead, operations.size()); ++i) {
+    if (!operations[i].isPutEdge()) continue;
+    auto edge = operations[i].getPutEdge().getEdge();
+    if (is_here(edge.getSource())) hints[count++] = {text_of(edge.getSource()), Side::out};
+    if (is_here(edge.getTarget())) hints[count++] = {text_of(edge.getTarget()), Side::in};
+  }
+  graph_.hot().prefetch_keys(space_.route.id, {hints.data(), count});
+}
+
+Status ShareRun::check_plain(schema::Batch::Reader batch, std::vector<LockRequest>* locks) {
+  if (locks != nullptr) locks->reserve(batch.getOperations().size() * 3);
+  index_ = 0;
+  for (schema::Operation::Reader operation : batch.getOperations()) {
+    if (index_ % prefetch_ahead == 0) prefetch(batch.getOperations(), index_);
+    if (Status status = check_plain_edge(operation.getPutEdge(), locks); !status.ok()) return status;
+    ++index_;
+  }
+  return {};
+}
+
+Status ShareRun::check_plain_edge(schema::PutEdge::Reader put, std::vector<LockRequest>* locks) {
+  auto edge = put.getEdge();
+  bool source_here = is_here(edge.getSource());
+  bool target_here = is_here(edge.getTarget());
+  if (!source_here && !target_here) return {};
+  // All names are interned here: the dictionary being full is found now, and not when there is no way back.
+  auto type = intern(edge.getType(), "putEdge.edge.type");
+  if (!type.ok()) return type.status();
+  for (auto property : put.getProperties())
+    if (auto name = intern(property.getName(), "putEdge.properties"); !name.ok()) return name.status();
+  auto source = find_end(edge.getSource(), "putEdge.edge.source", false, true);
+  if (!source.ok()) return source.status();
+  auto target = find_end(edge.getTarget(), "putEdge.edge.target", false, true);
+  if (!target.ok()) return target.status();
+  SpaceId space = space_.route.id;
+  std::uint64_t name = edge_lock(space, edge);
+  if (source_here) {
+    HotVertex* hot = graph_.vertex_with(source->id.local(), Side::out);
+    if (hot == nullptr) return {Code::corrupt, "A vertex cannot be read from the warm store; run engram verify."};
+    bool there = hot->out.find({*type, target->id, edge.getRank()}).has_value() || !new_edges_.insert(name).second;
+    ++(there ? result_.counts.updated : result_.counts.created);
+  }
+  if (source_here != target_here) {
+    auto own = text_of(source_here ? edge.getSource() : edge.getTarget());
+    result_.own_ends.set(ResolvedKeys::name(space, own), source_here ? source->id : target->id);
+  }
+  if (locks == nullptr) return {};
+  locks->push_back({name, LockMode::change});
+  if (source_here) locks->push_back({vertex_lock(space, text_of(edge.getSource())), LockMode::existence});
+  if (target_here) locks->push_back({vertex_lock(space, text_of(edge.getTarget())), LockMode::existence});
+  return {};
+}
+
+Status ShareRun::quota_status(const char* what, std::uint64_t limit) {
+  return {Code::quota_exceeded,
+          std::string("The space is at its quota of ") + what + "; delete something, or have the quota raised.",
+          std::string("quota.") + what, limit};
+}
+
+Status ShareRun::check_quota(std::uint64_t more_vertices, std::uint64_t more_edges, std::uint64_t more_bytes) {
+  auto over = [](std::uint64_t have, std::uint64_t more, std::uint64_t limit) {
+    return limit != 0 && more != 0 && have + more > limit;
+  };
+  if (over(space_.counts.vertices, more_vertices, quota_.vertices))
+    return quota_status("vertices", space_.quota.vertices);
+  if (over(space_.counts.edges, more_edges, quota_.edges)) return quota_status("edges", space_.quota.edges);
+  if (over(space_.counts.bytes, more_bytes, quota_.bytes)) return quota_status("bytes", space_.quota.bytes);
+  return {};
+}
+
+Result<NameId> ShareRun::intern(capnp::Text::Reader name, const char* where) {
+  if (last_type_id_.value != 0 && last_type_ == text_of(name)) return last_type_id_;
+  NameId id = graph_.dictionary().intern(text_of(name));
+  if (id.value == 0)
+    return Status(Code::too_large, "The partition knows as many names of labels, types and properties as it can hold.",
+                  field(where), Dictionary::max_names);
+  last_type_ = text_of(name);
+  last_type_id_ = id;
+  return id;
+}
+
+Status ShareRun::pack_changes(capnp::List<schema::Property>::Reader properties, const char* where,
+                              std::vector<PropertyChange>& out) {
+  for (schema::Property::Reader property : properties) {
+    auto name = intern(property.getName(), where);
+    if (!name.ok()) return name.status();
+    PropertyChange change{*name, {}};
+    if (!property.getValue().isNull())
+      if (Status status = pack_value(property.getValue(), change.value); !status.ok())
+        return {status.code(), status.message(), field(where) + "." + std::string(text_of(property.getName())),
+                status.limit()};
+    out.push_back(std::move(change));
+  }
+  return {};
+}
+
+}  // namespace engram

@@ -1,0 +1,251 @@
+#include "actors/partition/core/share_run.h"
+
+#include <algorithm>
+
+namespace engram {
+namespace {
+
+/// Stands for a vertex elsewhere that has no id yet: one of its own for each key, of a partition that there is none of.
+VertexId stand_in(const Hash128& name) { return {name.low | std::uint64_t{0xFFFF} << 48}; }
+
+/// The warm store failed under a vertex that exists. The core's owner sees the graph's failure and stops.
+Status unreadable() { return {Code::corrupt, "A vertex cannot be read from the warm store; run engram verify."}; }
+
+}  // namespace
+
+Status ShareRun::apply(schema::Operation::Reader operation, std::uint32_t index) {
+  index_ = index;
+  switch (operation.which()) {
+    case schema::Operation::PUT_VERTEX: return put_vertex(operation.getPutVertex());
+    case schema::Operation::DELETE_VERTEX: return delete_vertex(operation.getDeleteVertex());
+    case schema::Operation::PUT_EDGE: return put_edge(operation.getPutEdge());
+    case schema::Operation::DELETE_EDGE: return delete_edge(operation.getDeleteEdge());
+  }
+  return {Code::unsupported, "This engine does not know this operation; upgrade it.", field("operation")};
+}
+
+// --- vertices -------------------------------------------------------------------------------------------------------
+
+Status ShareRun::put_vertex(schema::PutVertex::Reader put) {
+  if (!is_here(put.getKey())) return {};
+  LocalId id;
+  bool exists = graph_.find_key(space_.route.id, text_of(put.getKey()), id) == Presence::present;
+  if (exists && put.getMode() == schema::PutMode::CREATE)
+    return {Code::vertex_exists, "There is a vertex with this key already.", field("putVertex.key")};
+  if (!exists && put.getMode() == schema::PutMode::UPDATE)
+    return {Code::unknown_vertex, "There is no vertex with this key to update.", field("putVertex.key")};
+  if (exists) return change_vertex(put, id);
+
+  std::vector<NameId> labels;
+  for (auto label : put.getLabels()) {
+    auto name = intern(label, "putVertex.labels");
+    if (!name.ok()) return name.status();
+    if (std::find(labels.begin(), labels.end(), *name) == labels.end()) labels.push_back(*name);
+  }
+  std::vector<PropertyChange> changes;
+  if (Status status = pack_changes(put.getProperties(), "putVertex.properties", changes); !status.ok()) return status;
+  std::string properties = change_properties({}, std::move(changes), true);
+  if (Status status = check_quota(1, 0, put.getKey().size() + properties.size()); !status.ok()) return status;
+  create(text_of(put.getKey()), std::move(labels), as_bytes(properties));
+  return {};
+}
+
+Status ShareRun::change_vertex(schema::PutVertex::Reader put, LocalId id) {
+  const HotVertex* hot = graph_.vertex(id);
+  if (hot == nullptr) return unreadable();
+  BlobRef before = hot->head;  // holds what `head` points into
+  VertexHead head = parse_head(before.bytes()).value();
+  std::vector<NameId> labels = put.getReplace() ? std::vector<NameId>() : head.labels();
+  for (auto label : put.getLabels()) {
+    auto name = intern(label, "putVertex.labels");
+    if (!name.ok()) return name.status();
+    if (std::find(labels.begin(), labels.end(), *name) == labels.end()) labels.push_back(*name);
+  }
+  for (auto label : put.getRemoveLabels())
+    if (auto name = graph_.dictionary().find(text_of(label))) std::erase(labels, *name);
+  std::vector<PropertyChange> changes;
+  if (Status status = pack_changes(put.getProperties(), "putVertex.properties", changes); !status.ok()) return status;
+  std::string properties = change_properties(head.properties, std::move(changes), put.getReplace());
+  std::size_t more = properties.size() > head.properties.size() ? properties.size() - head.properties.size() : 0;
+  if (Status status = check_quota(0, 0, more); !status.ok()) return status;
+  graph_.change_head(id, space_,
+                     {space_.route.id, head.key, head.created_ns, context_.stamp.time_ns, context_.stamp.version,
+                      std::move(labels), as_bytes(properties)});
+  ++result_.counts.updated;
+  return {};
+}
+
+void ShareRun::create(std::string_view key, std::vector<NameId> labels, Bytes properties) {
+  LocalId id;
+  Hash128 name = ResolvedKeys::name(space_.route.id, key);
+  const VertexId* reserved = context_.reserved == nullptr ? nullptr : context_.reserved->find(name);
+  id = reserved != nullptr ? reserved->local() : graph_.reserve();
+  const Stamp& stamp = context_.stamp;
+  graph_.create_vertex(id, space_,
+                       {space_.route.id, key, stamp.time_ns, stamp.time_ns, stamp.version, std::move(labels), properties});
+  result_.created.set(name, VertexId::of(graph_.self(), id));
+  changed_here_.insert(name);
+  ++result_.counts.created;
+}
+
+Status ShareRun::delete_vertex(schema::DeleteVertex::Reader command) {
+  if (!is_here(command.getKey())) return {};
+  LocalId id;
+  if (graph_.find_key(space_.route.id, text_of(command.getKey()), id) != Presence::present) {
+    if (command.getIfExists()) return {};
+    return {Code::unknown_vertex, "There is no vertex with this key to delete.", field("deleteVertex.key")};
+  }
+  if (graph_.vertex_with(id, Side::out) == nullptr || graph_.vertex_with(id, Side::in) == nullptr) return unreadable();
+  const HotVertex& hot = *graph_.hot().peek(id);
+  std::vector<std::pair<Side, EdgeSlot>> edges;
+  for (Side side : {Side::out, Side::in}) {
+    EdgeEntry entry;
+    for (auto cursor = hot.edges(side).begin(); cursor.next(entry);) {
+      bool elsewhere = entry.slot.neighbour.partition() != graph_.self();
+      if (elsewhere)
+        return {Code::invalid_argument,
+                "This vertex has edges into other partitions: delete it with a command of its own.",
+                field("deleteVertex.key")};
+      edges.emplace_back(side, entry.slot);
+    }
+  }
+  changed_here_.insert(ResolvedKeys::name(space_.route.id, text_of(command.getKey())));
+  result_.counts.deleted += 1 + hot.out.degree();
+  for (auto& [side, slot] : edges) {
+    LocalId other = slot.neighbour.local();
+    Side other_side = side == Side::out ? Side::in : Side::out;
+    EdgeSlot back{slot.type, VertexId::of(graph_.self(), id), slot.rank};
+    if (other != id && graph_.vertex_with(other, other_side) != nullptr) {
+      graph_.erase_edge(other, other_side, space_, back);
+      if (other_side == Side::out) ++result_.counts.deleted;
+    }
+  }
+  graph_.remove_vertex(id, space_);
+  return {};
+}
+
+// --- edges ----------------------------------------------------------------------------------------------------------
+
+Result<ShareRun::End> ShareRun::find_end(capnp::Text::Reader key, const char* name, bool create_missing,
+                                         bool must_exist) {
+  End end;
+  end.here = is_here(key);
+  if (!end.here) {
+    Hash128 name_of_key = ResolvedKeys::name(space_.route.id, text_of(key));
+    const VertexId* known = context_.resolved.find(name_of_key);
+    end.exists = known != nullptr && *known != ResolvedKeys::absent;
+    end.id = end.exists ? *known : stand_in(name_of_key);
+    return end;
+  }
+  LocalId id;
+  end.exists = graph_.find_key(space_.route.id, text_of(key), id) == Presence::present;
+  if (!end.exists && create_missing) {
+    if (Status status = check_quota(1, 0, key.size()); !status.ok()) return status;
+    create(text_of(key), {}, {});
+    id = result_.created.find(ResolvedKeys::name(space_.route.id, text_of(key)))->local();
+    end.exists = true;
+  }
+  if (!end.exists && must_exist)
+    return Status(Code::unknown_vertex, "There is no vertex with this key; create it first, or ask for createMissing.",
+                  field(name));
+  if (end.exists) end.id = VertexId::of(graph_.self(), id);
+  // What others were told of this vertex decides what they check: it has to be so still.
+  Hash128 name_of_key = ResolvedKeys::name(space_.route.id, text_of(key));
+  const VertexId* told = context_.resolved.find(name_of_key);
+  if (told != nullptr && *told != (end.exists ? end.id : ResolvedKeys::absent) && !changed_here_.contains(name_of_key))
+    return Status(Code::conflict, "A vertex was created or deleted meanwhile; retry.", field(name));
+  return end;
+}
+
+Status ShareRun::put_edge(schema::PutEdge::Reader put) {
+  auto edge = put.getEdge();
+  bool source_here = is_here(edge.getSource());
+  bool target_here = is_here(edge.getTarget());
+  if (!source_here && !target_here) return {};
+  auto type = intern(edge.getType(), "putEdge.edge.type");
+  if (!type.ok()) return type.status();
+  auto source = find_end(edge.getSource(), "putEdge.edge.source", put.getCreateMissing(), true);
+  if (!source.ok()) return source.status();
+  auto target = find_end(edge.getTarget(), "putEdge.edge.target", put.getCreateMissing(), true);
+  if (!target.ok()) return target.status();
+  if (source->here != target->here) {
+    auto own = text_of(source->here ? edge.getSource() : edge.getTarget());
+    result_.own_ends.set(ResolvedKeys::name(space_.route.id, own), source->here ? source->id : target->id);
+  }
+  if (source->here)
+    if (Status status = put_edge_at_source(put, *type, source->id.local(), target->id); !status.ok()) return status;
+  return target->here ? put_edge_at_target(put, *type, source->id, target->id.local()) : Status();
+}
+
+Status ShareRun::put_edge_at_source(schema::PutEdge::Reader put, NameId type, LocalId source, VertexId target) {
+  HotVertex* hot = graph_.vertex_with(source, Side::out);
+  if (hot == nullptr) return unreadable();
+  EdgeEntry entry;
+  entry.slot = {type, target, put.getEdge().getRank()};
+  auto before = hot->out.find(entry.slot);
+  if (before && put.getMode() == schema::PutMode::CREATE)
+    return {Code::edge_exists, "There is an edge of this source, type, target and rank already.", field("putEdge.edge")};
+  if (!before && put.getMode() == schema::PutMode::UPDATE)
+    return {Code::unknown_edge, "There is no edge of this source, type, target and rank to update.",
+            field("putEdge.edge")};
+  std::string properties;
+  Bytes old = before ? before->properties : Bytes();
+  if (put.getProperties().size() > 0 || put.getReplace() || !old.empty()) {
+    std::vector<PropertyChange> changes;
+    if (Status status = pack_changes(put.getProperties(), "putEdge.properties", changes); !status.ok()) return status;
+    properties = change_properties(old, std::move(changes), put.getReplace());
+  }
+  std::size_t more = before ? (properties.size() > old.size() ? properties.size() - old.size() : 0)
+                            : edge_cost_bytes(as_bytes(properties));
+  if (Status status = check_quota(0, before ? 0 : 1, more); !status.ok()) return status;
+  entry.weight = before && put.getKeepWeight() ? before->weight : put.getWeight();
+  entry.created_ns = before ? before->created_ns : context_.stamp.time_ns;
+  entry.changed_ns = context_.stamp.time_ns;
+  entry.version = context_.stamp.version;
+  entry.properties = as_bytes(properties);
+  ++(before ? result_.counts.updated : result_.counts.created);
+  graph_.put_edge(source, Side::out, space_, entry);
+  return {};
+}
+
+Status ShareRun::put_edge_at_target(schema::PutEdge::Reader put, NameId type, VertexId source, LocalId target) {
+  HotVertex* hot = graph_.vertex_with(target, Side::in);
+  if (hot == nullptr) return unreadable();
+  EdgeEntry entry;
+  entry.slot = {type, source, put.getEdge().getRank()};
+  entry.weight = put.getWeight();
+  if (put.getKeepWeight())
+    if (auto before = hot->in.find(entry.slot)) entry.weight = before->weight;
+  graph_.put_edge(target, Side::in, space_, entry);
+  return {};
+}
+
+Status ShareRun::delete_edge(schema::EdgeKey::Reader edge) {
+  bool source_here = is_here(edge.getSource());
+  bool target_here = is_here(edge.getTarget());
+  if (!source_here && !target_here) return {};
+  auto type = graph_.dictionary().find(text_of(edge.getType()));
+  auto source = find_end(edge.getSource(), "deleteEdge.source", false, false);
+  if (!source.ok()) return source.status();
+  auto target = find_end(edge.getTarget(), "deleteEdge.target", false, false);
+  if (!target.ok()) return target.status();
+  Status unknown(Code::unknown_edge, "There is no edge of this source, type, target and rank to delete.",
+                 field("deleteEdge"));
+  bool own_end_missing = (source_here && !source->exists) || (target_here && !target->exists);
+  if (own_end_missing) return edge.getIfExists() ? Status() : unknown;
+  if (source_here != target_here) {
+    auto own = text_of(source_here ? edge.getSource() : edge.getTarget());
+    result_.own_ends.set(ResolvedKeys::name(space_.route.id, own), source_here ? source->id : target->id);
+  }
+  if (source_here) {
+    bool erased = type && graph_.vertex_with(source->id.local(), Side::out) != nullptr &&
+                  graph_.erase_edge(source->id.local(), Side::out, space_, {*type, target->id, edge.getRank()});
+    if (!erased) return edge.getIfExists() ? Status() : unknown;
+    ++result_.counts.deleted;
+  }
+  if (target_here && type && graph_.vertex_with(target->id.local(), Side::in) != nullptr)
+    graph_.erase_edge(target->id.local(), Side::in, space_, {*type, source->id, edge.getRank()});
+  return {};
+}
+
+}  // namespace engram

@@ -1,0 +1,75 @@
+#pragma once
+// One run over a share's operations (see batch_applier.h, which wraps it in undo).
+
+#include <absl/container/flat_hash_set.h>
+
+#include "actors/partition/core/batch_applier.h"
+#include "storage/hot/properties.h"
+
+namespace engram {
+
+class ShareRun {
+ public:
+  explicit ShareRun(const ShareContext& context)
+      : context_(context),
+        graph_(context.graph),
+        space_(context.space),
+        // What was promised is applied, whatever became of the quota since.
+        quota_(context.reserved != nullptr ? SpaceQuota() : graph_.spaces().share(context.space)) {}
+
+  Status check_preconditions(capnp::List<schema::Precondition>::Reader preconditions);
+  Status apply(schema::Operation::Reader operation, std::uint32_t index);
+  /// Has what the operations from `from` on will touch fetched; called every `prefetch_ahead` operations.
+  void prefetch(capnp::List<schema::Operation>::Reader operations, std::uint32_t from);
+  static constexpr std::uint32_t prefetch_ahead = 8;
+  Status check_plain(schema::Batch::Reader batch, std::vector<LockRequest>* locks);
+  ShareResult result() && { return std::move(result_); }
+
+ private:
+  struct End {
+    bool here = false;
+    bool exists = false;
+    VertexId id;  // elsewhere and unknown: a stand-in that no vertex has
+  };
+
+  Status put_vertex(schema::PutVertex::Reader put);
+  Status change_vertex(schema::PutVertex::Reader put, LocalId id);
+  Status delete_vertex(schema::DeleteVertex::Reader command);
+  Status put_edge(schema::PutEdge::Reader put);
+  Status put_edge_at_source(schema::PutEdge::Reader put, NameId type, LocalId source, VertexId target);
+  Status put_edge_at_target(schema::PutEdge::Reader put, NameId type, VertexId source, LocalId target);
+  Status delete_edge(schema::EdgeKey::Reader edge);
+  Status check_plain_edge(schema::PutEdge::Reader put, std::vector<LockRequest>* locks);
+
+  Status check(schema::Precondition::Reader condition, std::uint32_t index);
+  Status check_vertex(schema::Precondition::Reader condition, std::string_view key);
+  Status check_edge(schema::Precondition::Reader condition, schema::EdgeKey::Reader key);
+
+  /// The vertex behind one end of an edge; created if it is here, absent and `create_missing`.
+  Result<End> find_end(capnp::Text::Reader key, const char* field, bool create_missing, bool must_exist);
+  void create(std::string_view key, std::vector<NameId> labels, Bytes properties);
+  Status pack_changes(capnp::List<schema::Property>::Reader properties, const char* field,
+                      std::vector<PropertyChange>& out);
+  Result<NameId> intern(capnp::Text::Reader name, const char* field);
+  Status quota_status(const char* what, std::uint64_t limit);
+  Status check_quota(std::uint64_t more_vertices, std::uint64_t more_edges, std::uint64_t more_bytes);
+  [[nodiscard]] bool is_here(capnp::Text::Reader key) const {
+    return owner_of_key(space_.route, text_of(key), graph_.partitions()) == graph_.self();
+  }
+  [[nodiscard]] std::string field(const char* name) const {
+    return "operations[" + std::to_string(index_) + "]." + name;
+  }
+
+  const ShareContext& context_;
+  Graph& graph_;
+  Space& space_;
+  SpaceQuota quota_;
+  ShareResult result_;
+  absl::flat_hash_set<std::uint64_t> new_edges_;  // of a checked plain share: a second upsert is an update
+  absl::flat_hash_set<Hash128, ResolvedKeys::HashOfHash> changed_here_;  // keys created or deleted by this share
+  std::uint32_t index_ = 0;
+  std::string last_type_;  // edges of one batch mostly have one type: no hash for each of them
+  NameId last_type_id_;
+};
+
+}  // namespace engram

@@ -1,0 +1,364 @@
+#include "actors/partition/partition.h"
+
+#include "storage/base/failpoint.h"
+
+namespace engram {
+Frame error_answer(const Status& status) {
+  return Frame::build<schema::Answer>([&](schema::Answer::Builder answer) { write_error(status, answer.initError()); });
+}
+
+Frame outcome_answer(const Outcome& outcome) {
+  return Frame::build<schema::Answer>([&](schema::Answer::Builder answer) { outcome.write(answer.initOutcome()); }, 64);
+}
+
+Partition::Partition(const CoreOptions& options, const PartitionLimits& limits, PartitionHost& host, const Clock& clock,
+                     std::uint64_t random)
+    : options_(options),
+      limits_(limits),
+      host_(host),
+      clock_(clock),
+      core_(options),
+      // The upper bit keeps them apart from deletions, which are named by their LSN; the random part from those of the
+      // process before, whose prepares may still be found in some log.
+      next_transaction_(random | std::uint64_t{1} << 63) {}
+
+void Partition::on(RecoveredMail mail) {
+  written_back_ = mail.written_back;
+  next_lsn_ = {core_.applied().value + 1};
+  durable_ = core_.applied();
+  for (const PartitionCore::Decision& decision : core_.decisions()) {
+    Unacknowledged& entry = unacknowledged_[decision.transaction.number];
+    entry.key = decision.transaction;
+    entry.waiting_for = {decision.participants.begin(), decision.participants.end()};
+  }
+  for (const TransactionKey& key : core_.pending_deletes()) on_ask(key, options_.self);
+  // Nobody works on these any more: their coordinators are asked with the first tick.
+  for (const TransactionKey& key : core_.in_doubt()) asked_once_.insert(key.number);
+  update_gauges();
+}
+
+void Partition::receive(Mail mail) {
+  std::visit([this](auto&& one) { on(std::move(one)); }, std::move(mail));
+  if (Status failure = core_.graph().take_failure(); !failure.ok()) host_.panic(failure);
+  core_.graph().evict();
+}
+
+// --- log and apply --------------------------------------------------------------------------------------------------
+
+Status Partition::room_for_write() const {
+  if (pending_bytes_ > limits_.max_pending_bytes || pending_.size() > limits_.max_pending_records)
+    return {Code::overloaded, "The partition has more commands waiting than it may hold; retry with a pause.", "",
+            limits_.max_pending_bytes};
+  if (gauges_.dirty_bytes.load(std::memory_order_relaxed) > limits_.max_dirty_bytes)
+    return {Code::overloaded,
+            "More state waits to be written to the warm store than may be held in memory: the disk is slow or full. "
+            "Reads go on; retry with a pause.",
+            "", limits_.max_dirty_bytes};
+  return {};
+}
+
+Lsn Partition::append(CommandBytes command, ReplyPortPtr port) {
+  Lsn lsn = next_lsn_;
+  ++next_lsn_.value;
+  LoggedCommand record{lsn, clock_.wall_ns(), std::move(command)};
+  pending_bytes_ += record.command.bytes().size();
+  if (port) {
+    auto command_root = CommandView(record.command).root();
+    SessionKey session{command_root.getSession(), command_root.getSequence()};
+    if (session.first != 0) logged_sessions_[session] = lsn.value;
+    ports_[lsn.value] = {{std::move(port)}, session};
+  }
+  // What the command will touch is loaded while the disk syncs.
+  Needs needs;
+  if (!core_.touch(record, needs)) load(std::move(needs), [] {});
+  host_.append(lsn, append_epoch_, record.accepted_ns, record.command);
+  pending_.push_back(std::move(record));
+  return lsn;
+}
+
+void Partition::on(PeerCommandMail mail) { append(std::move(mail.command), nullptr); }
+
+void Partition::on(DurableMail mail) {
+  durable_ = std::max(durable_, mail.lsn);
+  apply_durable();
+}
+
+void Partition::apply_durable() {
+  while (!apply_waits_ && !pending_.empty() && pending_.front().lsn <= durable_) {
+    Needs needs;
+    // A command that needs more than fits into memory would be loaded for ever: then the core reads on the spot.
+    if (apply_loads_ < max_loads && !core_.touch(pending_.front(), needs)) {
+      apply_waits_ = true;
+      ++apply_loads_;
+      load(std::move(needs), [this] {
+        apply_waits_ = false;
+        apply_durable();
+      });
+      return;
+    }
+    apply_loads_ = 0;
+    LoggedCommand record = std::move(pending_.front());
+    pending_.pop_front();
+    pending_bytes_ -= record.command.bytes().size();
+    Failpoints::hit("partition.before_apply");
+    Effects effects;
+    core_.apply(record, effects);
+    Failpoints::hit("partition.after_apply");
+    carry_out(std::move(effects));
+  }
+  maybe_write_back(false);
+  update_gauges();
+}
+
+void Partition::carry_out(Effects effects) {
+  for (Effect& effect : effects) {
+    switch (effect.kind) {
+      case Effect::Kind::reply: reply_to(effect.lsn, effect.outcome); break;
+      case Effect::Kind::vote: send_vote(effect); break;
+      case Effect::Kind::decided: on_decided(effect); break;
+      case Effect::Kind::acknowledge:
+        host_.send(effect.transaction.coordinator,
+                   RequestMail{Frame::build<schema::Request>([&](schema::Request::Builder request) {
+                                 auto acknowledge = request.initAcknowledge();
+                                 effect.transaction.write(acknowledge.initTransaction());
+                                 acknowledge.setParticipant(options_.self.value);
+                               }),
+                               nullptr, options_.self});
+        break;
+      case Effect::Kind::delete_edges: begin_delete(effect); break;
+      case Effect::Kind::released: release_reads(effect.transaction); break;
+    }
+  }
+}
+
+void Partition::reply_to(Lsn lsn, const Outcome& outcome) {
+  if (auto commit = commits_.find(lsn.value); commit != commits_.end()) {
+    std::uint64_t number = commit->second;
+    commits_.erase(commit);
+    Failpoints::hit("partition.before_reply");
+    on_commit_outcome(number, outcome);
+    Failpoints::hit("partition.after_reply");
+    return;
+  }
+  auto found = ports_.find(lsn.value);
+  if (found == ports_.end()) return;
+  std::vector<ReplyPortPtr> ports = std::move(found->second.ports);
+  logged_sessions_.erase(found->second.session);
+  ports_.erase(found);
+  Failpoints::hit("partition.before_reply");
+  for (ReplyPortPtr& port : ports) port->reply(outcome_answer(outcome));
+  Failpoints::hit("partition.after_reply");
+}
+
+void Partition::on(RefusedMail mail) {
+  if (mail.epoch != append_epoch_) return;
+  ++append_epoch_;
+  next_lsn_ = mail.first;
+  std::deque<LoggedCommand> refused;
+  while (!pending_.empty() && pending_.back().lsn >= mail.first) {
+    pending_bytes_ -= pending_.back().command.bytes().size();
+    refused.push_front(std::move(pending_.back()));
+    pending_.pop_back();
+  }
+  for (const LoggedCommand& record : refused) refuse(record, mail.status);
+}
+
+void Partition::refuse(const LoggedCommand& record, const Status& status) {
+  CommandView view(record.command);
+  auto command = view.root();
+  Outcome outcome;
+  outcome.status = status;
+  if (command.isPrepare()) {
+    Effect no{Effect::Kind::vote, record.lsn, TransactionKey::read(command.getPrepare().getTransaction()), outcome,
+              false, {}, {}, {}};
+    send_vote(no);
+  } else if (command.isDecide() || command.isAbort() || command.isForget()) {
+    to_log_again_.push_back(record.command);
+  } else if (command.isCommit()) {
+    auto found = transactions_.find(command.getCommit().getTransaction().getNumber());
+    commits_.erase(record.lsn.value);
+    if (found != transactions_.end()) {
+      found->second->stage = Transaction::Stage::preparing;  // nothing of the commit happened: all have to hear of it
+      give_up(*found->second, status);
+    }
+  } else if (command.isPurge()) {
+    purge_lsn_ = {};
+  }
+  reply_to(record.lsn, outcome);
+}
+
+// --- reads ----------------------------------------------------------------------------------------------------------
+
+void Partition::on(RequestMail mail) {
+  auto request = mail.request.read<schema::Request>();
+  switch (request.which()) {
+    case schema::Request::VOTE: return on_vote(request.getVote());
+    case schema::Request::ACKNOWLEDGE: return on_acknowledge(request.getAcknowledge());
+    case schema::Request::ASK_OUTCOME: return on_ask(TransactionKey::read(request.getAskOutcome()), mail.from);
+    default: return run_read(std::move(mail));
+  }
+}
+
+void Partition::run_read(RequestMail mail, int loads) {
+  if (mail.port->cancelled()) return;
+  auto request = mail.request.read<schema::Request>();
+  if (request.getDeadlineNs() != 0 && clock_.monotonic_ns() > request.getDeadlineNs())
+    return mail.port->reply(error_answer({Code::deadline_exceeded, "The time given ran out; nothing was changed."}));
+  ReadOutcome outcome = read(core_, request, loads < max_loads, !mail.waited);
+  switch (outcome.kind) {
+    case ReadOutcome::Kind::answered:
+      gauges_.hot_hits.fetch_add(1, std::memory_order_relaxed);
+      return mail.port->reply(std::move(outcome.answer));
+    case ReadOutcome::Kind::missing: {
+      auto held = std::make_shared<RequestMail>(std::move(mail));
+      return load(std::move(outcome.needs), [this, held, loads] { run_read(std::move(*held), loads + 1); });
+    }
+    case ReadOutcome::Kind::locked:
+      // Only for those that were prepared when it came: later ones cannot have been acknowledged before it started.
+      mail.waited = true;
+      held_reads_.push_back({std::move(mail), std::move(outcome.wait_for)});
+  }
+}
+
+void Partition::release_reads(const TransactionKey& transaction) {
+  if (held_reads_.empty()) return;
+  std::vector<RequestMail> ready;
+  std::erase_if(held_reads_, [&](HeldRead& held) {
+    std::erase(held.wait_for, transaction);
+    if (!held.wait_for.empty()) return false;
+    ready.push_back(std::move(held.mail));
+    return true;
+  });
+  for (RequestMail& mail : ready) run_read(std::move(mail));
+}
+
+void Partition::load(Needs needs, std::function<void()> then) {
+  std::uint64_t number = next_load_++;
+  loads_.emplace(number, std::move(then));
+  host_.load(number, std::move(needs));
+}
+
+void Partition::on(LoadedMail mail) {
+  auto found = loads_.find(mail.load);
+  if (found == loads_.end()) return;
+  std::function<void()> then = std::move(found->second);
+  loads_.erase(found);
+  if (!mail.parts.ok()) host_.panic(mail.parts.status());
+  // If a write-back began meanwhile it may be stale: it is not taken, and `then` asks again.
+  core_.graph().install(std::move(mail.parts).value());
+  then();
+}
+
+// --- write-back and housekeeping ------------------------------------------------------------------------------------
+
+void Partition::maybe_write_back(bool now) {
+  if (write_back_running_ || core_.applied() == written_back_) return;
+  std::size_t dirty = core_.graph().hot().dirty_bytes();
+  if (dirty_since_ns_ == 0) dirty_since_ns_ = clock_.monotonic_ns();
+  bool old = clock_.monotonic_ns() - dirty_since_ns_ > limits_.write_back_after_ns;
+  if (!now && dirty < limits_.write_back_bytes && !old) return;
+  write_back_running_ = true;
+  dirty_since_ns_ = 0;
+  host_.write_back(core_.take_changes(), core_.applied());
+}
+
+void Partition::on(WrittenBackMail mail) {
+  write_back_running_ = false;
+  if (!mail.status.ok()) host_.panic(mail.status);
+  written_back_ = mail.lsn;
+  core_.written_back();
+  gauges_.write_backs.fetch_add(1, std::memory_order_relaxed);
+  continue_flush();
+  update_gauges();
+}
+
+void Partition::on(FlushMail mail) {
+  flushes_.push_back(std::move(mail.port));
+  continue_flush();
+}
+
+void Partition::continue_flush() {
+  if (flushes_.empty() || !pending_.empty()) return;
+  if (core_.applied() != written_back_) return maybe_write_back(true);
+  if (write_back_running_) return;
+  for (ReplyPortPtr& port : std::exchange(flushes_, {})) port->reply(outcome_answer({}));
+}
+
+void Partition::on(TickMail) {
+  housekeeping();
+  tick_transactions();
+  build_indexes();
+  maybe_write_back(false);
+  continue_flush();
+  update_gauges();
+}
+
+void Partition::housekeeping() {
+  std::int64_t now = clock_.monotonic_ns();
+  std::vector<RequestMail> expired;
+  std::erase_if(held_reads_, [&](HeldRead& held) {
+    std::int64_t deadline = held.mail.request.read<schema::Request>().getDeadlineNs();
+    if (!held.mail.port->cancelled() && (deadline == 0 || now <= deadline)) return false;
+    expired.push_back(std::move(held.mail));
+    return true;
+  });
+  for (RequestMail& mail : expired) run_read(std::move(mail));
+  if (purge_lsn_ > core_.applied() || core_.graph().spaces().dropped().empty() || !room_for_write().ok()) return;
+  capnp::MallocMessageBuilder message;
+  message.initRoot<schema::Command>().initPurge().setVertices(2000);
+  purge_lsn_ = append(CommandBytes::of(message), nullptr);
+}
+
+void Partition::build_indexes() {
+  Graph& graph = core_.graph();
+  if (Status status = graph.drop_index_entries(5000); !status.ok()) host_.panic(status);
+  if (!build_) {
+    std::vector<SpaceId> unready = graph.spaces().unready();
+    if (unready.empty()) return;
+    Space* space = graph.spaces().find_even_dropped(unready.front());
+    for (const DeclaredIndex& index : space->indexes)
+      if (!index.ready) build_ = IndexBuild{space->route.id, index.number, LocalId{0}};
+  }
+  Space* space = graph.spaces().find(build_->space);
+  auto index = space == nullptr ? nullptr : &space->indexes;
+  auto at = index == nullptr ? std::vector<DeclaredIndex>::iterator()
+                             : std::find_if(index->begin(), index->end(), [&](const DeclaredIndex& one) {
+                                 return one.number == build_->index;
+                               });
+  if (index == nullptr || at == index->end()) return build_.reset();
+  std::vector<LocalId> some;
+  graph.postings().for_each_from(build_->space, at->label, build_->next, [&](LocalId id) {
+    some.push_back(id);
+    return some.size() < 5000;
+  });
+  for (LocalId id : some) graph.fill_index(*space, *at, id);
+  if (some.empty()) {
+    at->ready = true;
+    graph.spaces().mark_dirty(*space);
+    build_.reset();
+  } else {
+    build_->next = LocalId{some.back().value + 1};
+  }
+}
+
+void Partition::update_gauges() {
+  auto set = [](std::atomic<std::uint64_t>& gauge, std::uint64_t value) {
+    gauge.store(value, std::memory_order_relaxed);
+  };
+  HotTier& hot = core_.graph().hot();
+  set(gauges_.applied_lsn, core_.applied().value);
+  set(gauges_.pending_records, pending_.size());
+  set(gauges_.pending_bytes, pending_bytes_);
+  set(gauges_.hot_bytes, hot.bytes());
+  set(gauges_.dirty_bytes, hot.dirty_bytes());
+  set(gauges_.hot_vertices, hot.vertices());
+  set(gauges_.evictions, hot.evictions());
+  set(gauges_.warm_reads, core_.graph().warm_reads());
+  set(gauges_.transactions, transactions_.size());
+  set(gauges_.waiting_reads, held_reads_.size() + loads_.size());
+  set(gauges_.sessions, core_.sessions().size());
+  set(gauges_.spaces, core_.graph().spaces().size());
+  set(gauges_.in_doubt, core_.prepared());
+}
+
+}  // namespace engram

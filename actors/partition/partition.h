@@ -1,0 +1,203 @@
+#pragma once
+// A partition as its actor runs it: the deterministic core, and around it what has to do with the world: numbering and
+// logging commands, holding replies back until they are durable, loading what is not in memory, writing back, and the
+// live side of transactions. It has no thread: mail comes in one at a time, and what it wants done goes to its host.
+//
+// In a crash: everything here but the core's state is lost, and nothing of it was promised. What was acknowledged is in
+// the log; transactions in doubt are settled by asking their coordinators (see RecoveredMail).
+
+#include <deque>
+#include <map>
+#include <set>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "actors/messages/mail.h"
+#include "actors/partition/core/partition_core.h"
+#include "actors/partition/core/reads.h"
+#include "storage/base/clock.h"
+
+namespace engram {
+
+/// What a partition needs of the world. Nothing here may call back into the partition before it returned.
+class PartitionHost {
+ public:
+  virtual ~PartitionHost() = default;
+  /// Queues a record for the log. Answered by DurableMail or RefusedMail.
+  virtual void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) = 0;
+  virtual void send(PartitionId to, Mail mail) = 0;
+  /// Answered by LoadedMail with the same number.
+  virtual void load(std::uint64_t number, Needs needs) = 0;
+  /// Answered by WrittenBackMail once it is committed; retried for as long as the disk is full.
+  virtual void write_back(std::vector<WarmChange> changes, Lsn applied) = 0;
+  /// Something that must not be: the process has to stop.
+  [[noreturn]] virtual void panic(const Status& status) = 0;
+};
+
+struct PartitionLimits {
+  std::size_t max_pending_bytes = std::size_t{64} << 20;  // logged but not applied yet
+  std::size_t max_pending_records = 65'536;
+  std::size_t write_back_bytes = std::size_t{128} << 20;  // dirty bytes that start a write-back
+  std::int64_t write_back_after_ns = 30'000'000'000;      // age of dirty state that starts one
+  std::size_t max_dirty_bytes = std::size_t{1} << 30;     // over this, writes are refused
+};
+
+/// Read by the metrics on other threads.
+struct PartitionGauges {
+  std::atomic<std::uint64_t> applied_lsn{0}, pending_records{0}, pending_bytes{0}, hot_bytes{0}, dirty_bytes{0},
+      hot_vertices{0}, hot_hits{0}, warm_reads{0}, transactions{0}, waiting_reads{0}, sessions{0}, write_backs{0},
+      evictions{0}, spaces{0}, committed{0}, aborted{0}, in_doubt{0};
+};
+
+class Partition {
+ public:
+  Partition(const CoreOptions& options, const PartitionLimits& limits, PartitionHost& host, const Clock& clock,
+            std::uint64_t random);
+
+  /// Before any mail: the core is opened and replayed through this. The first mail is RecoveredMail.
+  PartitionCore& core() { return core_; }
+
+  void receive(Mail mail);
+  [[nodiscard]] const PartitionGauges& gauges() const { return gauges_; }
+
+ private:
+  struct Transaction;
+  struct HeldRead;
+  using SessionKey = std::pair<std::uint64_t, std::uint64_t>;
+
+  void on(RequestMail mail);
+  void on(SubmitMail mail);
+  void on(PeerCommandMail mail);
+  void on(DurableMail mail);
+  void on(RefusedMail mail);
+  void on(LoadedMail mail);
+  void on(WrittenBackMail mail);
+  void on(TargetsMail mail);
+  void on(RecoveredMail mail);
+  void on(TickMail mail);
+  void on(FlushMail mail);
+
+  // Log and apply.
+  Lsn append(CommandBytes command, ReplyPortPtr port);
+  void apply_durable();
+  void carry_out(Effects effects);
+  void reply_to(Lsn lsn, const Outcome& outcome);
+  Status room_for_write() const;
+  void refuse(const LoggedCommand& record, const Status& status);
+
+  // Reads.
+  void run_read(RequestMail mail, int loads = 0);
+  void release_reads(const TransactionKey& transaction);
+  void load(Needs needs, std::function<void()> then);
+
+  // Write-back and housekeeping.
+  void maybe_write_back(bool now);
+  void continue_flush();
+  void housekeeping();
+  void build_indexes();
+  void update_gauges();
+
+  // Transactions (partition_transactions.cpp).
+  std::vector<PartitionId> participants_of(schema::Command::Reader command);
+  void begin(SubmitMail mail, std::vector<PartitionId> participants);
+  void ask_for_targets(Transaction& transaction);
+  void send_prepares(Transaction& transaction);
+  ReplyPortPtr target_port(TransactionKey key, PartitionId owner, std::vector<Hash128> keys);
+  void finish(Transaction& transaction, const Outcome& outcome);
+  void on_commit_outcome(std::uint64_t number, const Outcome& outcome);
+  void on_vote(schema::Vote::Reader vote);
+  void all_voted(Transaction& transaction);
+  void give_up(Transaction& transaction, const Status& status);
+  void retry_later(Transaction& transaction);
+  void on_decided(const Effect& effect);
+  void on_acknowledge(schema::Acknowledge::Reader acknowledge);
+  void on_ask(const TransactionKey& key, PartitionId from);
+  void begin_delete(const Effect& effect);
+  void send_vote(const Effect& effect);
+  void send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to);
+  void tick_transactions();
+
+  CoreOptions options_;
+  PartitionLimits limits_;
+  PartitionHost& host_;
+  const Clock& clock_;
+  PartitionCore core_;
+  PartitionGauges gauges_;
+
+  Lsn next_lsn_{1};
+  Lsn durable_;
+  std::uint64_t append_epoch_ = 1;
+  std::deque<LoggedCommand> pending_;
+  std::size_t pending_bytes_ = 0;
+  bool apply_waits_ = false;  // for a load
+  int apply_loads_ = 0;       // for the record in front
+  static constexpr int max_loads = 4;
+  struct Gate {  // replies held back until their record is durable and applied
+    std::vector<ReplyPortPtr> ports;
+    SessionKey session;
+  };
+  absl::flat_hash_map<std::uint64_t, Gate> ports_;                       // by LSN
+  absl::flat_hash_map<SessionKey, std::uint64_t> logged_sessions_;       // in the log, not applied: by LSN
+
+  std::map<std::uint64_t, std::function<void()>> loads_;
+  std::uint64_t next_load_ = 1;
+  std::vector<HeldRead> held_reads_;
+
+  bool write_back_running_ = false;
+  Lsn written_back_;
+  std::int64_t dirty_since_ns_ = 0;
+  std::vector<ReplyPortPtr> flushes_;
+  Lsn purge_lsn_;  // of the last purge that was logged
+  struct IndexBuild {
+    SpaceId space;
+    IndexNumber index;
+    LocalId next;
+  };
+  std::optional<IndexBuild> build_;
+
+  std::uint64_t next_transaction_;
+  std::map<std::uint64_t, std::unique_ptr<Transaction>> transactions_;  // coordinated here, by number
+  absl::flat_hash_map<SessionKey, std::uint64_t> transaction_sessions_;
+  absl::flat_hash_map<std::uint64_t, std::uint64_t> commits_;  // LSN of a commit record -> transaction
+  struct Unacknowledged {
+    TransactionKey key;
+    std::set<PartitionId> waiting_for;
+    std::int64_t sent_ns = 0;
+  };
+  std::map<std::uint64_t, Unacknowledged> unacknowledged_;
+  std::vector<TransactionKey> to_forget_;
+  std::vector<CommandBytes> to_log_again_;  // decisions that a full log refused
+  std::map<std::uint64_t, std::set<PartitionId>> askers_;
+  std::int64_t last_ask_ns_ = 0;
+  std::set<std::uint64_t> asked_once_;  // in doubt at the last look: asked about if they still are at the next
+};
+
+struct Partition::HeldRead {
+  RequestMail mail;
+  std::vector<TransactionKey> wait_for;
+};
+
+struct Partition::Transaction {
+  enum class Stage { resolving, preparing, committing, backing_off };
+  TransactionKey key;
+  Stage stage = Stage::preparing;
+  CommandBytes command;  // the client's; for a deletion too
+  std::vector<ReplyPortPtr> ports;
+  std::int64_t deadline_ns = 0;
+  std::vector<PartitionId> participants;
+  std::set<PartitionId> waiting_for;
+  ResolvedKeys hints;     // targets as they were before
+  ResolvedKeys resolved;  // as voted
+  BatchCounts counts;
+  std::optional<Outcome> held_outcome;  // of a change of a space, until every partition has applied it
+  Lsn deletes;            // the command that locked a vertex to delete
+  int attempts = 0;
+  std::int64_t retry_at_ns = 0;
+};
+
+/// A deadline-aware error answer, as a frame.
+Frame error_answer(const Status& status);
+Frame outcome_answer(const Outcome& outcome);
+
+}  // namespace engram

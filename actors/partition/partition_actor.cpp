@@ -1,0 +1,80 @@
+#include "actors/partition/partition_actor.h"
+
+#include "storage/base/failpoint.h"
+
+namespace engram {
+
+PartitionRuntime::PartitionRuntime(const CoreOptions& options, const PartitionLimits& limits,
+                                   std::unique_ptr<WarmStore> store, PartitionServices& services, const Clock& clock,
+                                   std::uint64_t random)
+    : self_(options.self),
+      store_(std::move(store)),
+      services_(services),
+      partition_(options, limits, *this, clock, random) {}
+
+void PartitionRuntime::append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) {
+  // Always on a thread of its own: the log actor is detached.
+  if (services_.inbox->push({self_, lsn, epoch, accepted_ns, command}))
+    deliver(services_.log, wake_atom::value, nullptr);
+}
+
+void PartitionRuntime::send(PartitionId to, Mail mail) {
+  deliver(services_.partitions[to.value], std::make_shared<Mail>(std::move(mail)), actor_->context());
+}
+
+void PartitionRuntime::load(std::uint64_t number, Needs needs) {
+  services_.loaders->run([this, number, needs = std::move(needs)] {
+    deliver(services_.partitions[self_.value], std::make_shared<Mail>(LoadedMail{number, read_parts(*store_, needs)}),
+            nullptr);
+  });
+}
+
+void PartitionRuntime::write_back(std::vector<WarmChange> changes, Lsn applied) {
+  auto shared = std::make_shared<std::vector<WarmChange>>(std::move(changes));
+  services_.writers->run([this, shared, applied] {
+    bool reported = false;
+    WarmStore::sort(*shared);
+    while (true) {
+      Failpoints::hit("write_back.before");
+      auto started = std::chrono::steady_clock::now();
+      Status status = store_->write_sorted(*shared, applied);
+      if (status.ok()) status = store_->sync();
+      Failpoints::hit("write_back.after");
+      if (reported || !status.ok()) services_.report_write_back(self_, status);
+      if (status.ok()) {
+        auto elapsed = std::chrono::steady_clock::now() - started;
+        services_.observe_write_back(shared->size(), std::chrono::nanoseconds(elapsed).count());
+        deliver(services_.log, std::make_shared<Released>(Released{self_, store_->synced_lsn()}), nullptr);
+      } else if (status.code() == Code::disk_full && !services_.stopping) {
+        // Nothing is lost: it is all in the log. The same batch goes again when there is room.
+        reported = true;
+        std::this_thread::sleep_for(std::chrono::seconds(1));
+        continue;
+      }
+      return deliver(services_.partitions[self_.value], std::make_shared<Mail>(WrittenBackMail{status, applied}), nullptr);
+    }
+  });
+}
+
+void PartitionRuntime::panic(const Status& status) {
+  services_.fatal(status);
+  std::abort();
+}
+
+PartitionActor::PartitionActor(caf::actor_config& config, PartitionRuntime* runtime)
+    : caf::event_based_actor(config), runtime_(runtime) {
+  runtime_->run_in(this);
+}
+
+caf::behavior PartitionActor::make_behavior() {
+  delayed_send(this, std::chrono::milliseconds(100), tick_atom::value);
+  return {
+      [this](MailPtr& mail) { runtime_->partition().receive(std::move(*mail)); },
+      [this](tick_atom) {
+        runtime_->partition().receive(TickMail{});
+        delayed_send(this, std::chrono::milliseconds(100), tick_atom::value);
+      },
+  };
+}
+
+}  // namespace engram

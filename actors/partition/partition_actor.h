@@ -1,0 +1,60 @@
+#pragma once
+// The actor of a partition: takes its mail, one at a time, and gives the partition what it needs of the world.
+
+#include <atomic>
+
+#include "actors/log/log_actor.h"
+#include "actors/partition/partition.h"
+#include "actors/runtime/actors.h"
+#include "actors/runtime/blocking_pool.h"
+
+namespace engram {
+
+/// What all partitions of a node share.
+struct PartitionServices {
+  LogInbox* inbox = nullptr;
+  caf::actor log;
+  std::vector<caf::actor> partitions;
+  BlockingPool* loaders = nullptr;
+  BlockingPool* writers = nullptr;
+  std::atomic<bool> stopping{false};
+  std::function<void(const Status&)> fatal;
+  /// A warm store could not be written and will be tried again; or (ok) could be again.
+  std::function<void(PartitionId, const Status&)> report_write_back;
+  std::function<void(std::size_t records, std::int64_t elapsed_ns)> observe_write_back;
+};
+
+/// Connects one partition to the node. Exists before the actor system's actors do, so that the log can be replayed.
+class PartitionRuntime final : public PartitionHost {
+ public:
+  PartitionRuntime(const CoreOptions& options, const PartitionLimits& limits, std::unique_ptr<WarmStore> store,
+                   PartitionServices& services, const Clock& clock, std::uint64_t random);
+
+  Partition& partition() { return partition_; }
+  WarmStore& store() { return *store_; }
+  void run_in(caf::event_based_actor* actor) { actor_ = actor; }
+
+  void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) override;
+  void send(PartitionId to, Mail mail) override;
+  void load(std::uint64_t number, Needs needs) override;
+  void write_back(std::vector<WarmChange> changes, Lsn applied) override;
+  [[noreturn]] void panic(const Status& status) override;
+
+ private:
+  PartitionId self_;
+  std::unique_ptr<WarmStore> store_;
+  PartitionServices& services_;
+  Partition partition_;
+  caf::event_based_actor* actor_ = nullptr;
+};
+
+class PartitionActor : public caf::event_based_actor {
+ public:
+  PartitionActor(caf::actor_config& config, PartitionRuntime* runtime);
+  caf::behavior make_behavior() override;
+
+ private:
+  PartitionRuntime* runtime_;
+};
+
+}  // namespace engram

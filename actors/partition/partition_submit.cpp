@@ -1,0 +1,128 @@
+// The way of a client's command into the log: on its own, or as a transaction over several partitions.
+
+#include <algorithm>
+
+#include "actors/partition/partition.h"
+#include "actors/partition/transaction_messages.h"
+
+namespace engram {
+
+void Partition::on(SubmitMail mail) {
+  CommandView view(mail.command);
+  auto command = view.root();
+  if (auto first = core_.answered(command.getSession(), command.getSequence()))
+    return mail.port->reply(outcome_answer(*first));
+  SessionKey session{command.getSession(), command.getSequence()};
+  if (session.first != 0) {
+    // A retry that overtakes its first attempt waits for that one's answer.
+    if (auto logged = logged_sessions_.find(session); logged != logged_sessions_.end()) {
+      ports_[logged->second].ports.push_back(std::move(mail.port));
+      return;
+    }
+    if (auto running = transaction_sessions_.find(session); running != transaction_sessions_.end()) {
+      transactions_[running->second]->ports.push_back(std::move(mail.port));
+      return;
+    }
+  }
+  Outcome refused;
+  refused.status = room_for_write();
+  if (refused.status.ok() && !command.isCreateSpace() &&
+      core_.graph().spaces().find({command.getSpace()}) == nullptr)
+    refused.status = Status(Code::unknown_space, "There is no such space; it may have been dropped.", "space");
+  if (!refused.status.ok()) return mail.port->reply(outcome_answer(refused));
+  std::vector<PartitionId> participants = participants_of(command);
+  if (participants.empty()) {
+    append(std::move(mail.command), std::move(mail.port));
+  } else {
+    begin(std::move(mail), std::move(participants));
+  }
+}
+
+std::vector<PartitionId> Partition::participants_of(schema::Command::Reader command) {
+  std::vector<PartitionId> others;
+  if (!command.isBatch()) {
+    bool everywhere = command.isCreateSpace()
+                          ? command.getCreateSpace().getPlacement() == schema::Placement::SPREAD
+                          : core_.graph().spaces().find({command.getSpace()})->route.placement == Placement::spread;
+    for (std::uint16_t i = 0; everywhere && i < options_.partitions; ++i)
+      if (PartitionId{i} != options_.self) others.push_back({i});
+    return others;
+  }
+  const SpaceRoute& route = core_.graph().spaces().find({command.getSpace()})->route;
+  if (options_.partitions == 1 || route.placement == Placement::together) return others;
+  std::vector<bool> involved(options_.partitions, false);
+  for_each_key(command.getBatch(), [&](capnp::Text::Reader key) {
+    involved[owner_of_key(route, text_of(key), options_.partitions).value] = true;
+  });
+  involved[options_.self.value] = false;
+  for (std::uint16_t i = 0; i < options_.partitions; ++i)
+    if (involved[i]) others.push_back({i});
+  return others;
+}
+
+void Partition::begin(SubmitMail mail, std::vector<PartitionId> participants) {
+  CommandView view(mail.command);
+  auto command = view.root();
+  auto transaction = std::make_unique<Transaction>();
+  transaction->key = {options_.self, next_transaction_++, clock_.wall_ns()};
+  transaction->command = mail.command;
+  transaction->ports.push_back(std::move(mail.port));
+  transaction->deadline_ns = mail.deadline_ns;
+  transaction->participants = std::move(participants);
+  if (command.getSession() != 0)
+    transaction_sessions_[{command.getSession(), command.getSequence()}] = transaction->key.number;
+  Transaction& started = *transaction;
+  transactions_.emplace(started.key.number, std::move(transaction));
+  ask_for_targets(started);
+}
+
+void Partition::ask_for_targets(Transaction& transaction) {
+  CommandView view(transaction.command);
+  auto command = view.root();
+  transaction.hints.clear();
+  transaction.resolved.clear();
+  transaction.counts = {};
+  transaction.waiting_for.clear();
+  ++transaction.attempts;
+  if (!command.isBatch()) return send_prepares(transaction);
+  const Space* space = core_.graph().spaces().find({command.getSpace()});
+  if (space == nullptr)
+    return give_up(transaction, {Code::unknown_space, "There is no such space; it may have been dropped.", "space"});
+  TargetKeys wanted = targets_to_resolve(command.getBatch(), space->route, options_.self, options_.partitions);
+  transaction.stage = Transaction::Stage::resolving;
+  TransactionKey key = transaction.key;
+  for (auto& [owner, keys] : wanted) transaction.waiting_for.insert(owner);
+  if (wanted.empty()) return send_prepares(transaction);
+  for (auto& one : wanted) {
+    PartitionId owner = one.first;
+    const auto& keys = one.second;  // no structured binding: clang cannot capture one
+    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) {
+      out.setSpace(command.getSpace());
+      auto list = out.initResolve(static_cast<unsigned>(keys.size()));
+      for (unsigned i = 0; i < keys.size(); ++i) list.set(i, keys[i].key);
+    });
+    std::vector<Hash128> names;
+    for (const TargetKey& target : keys) names.push_back(target.name);
+    host_.send(owner, RequestMail{std::move(request), target_port(key, owner, std::move(names)), options_.self});
+  }
+}
+
+void Partition::send_prepares(Transaction& transaction) {
+  CommandView view(transaction.command);
+  auto command = view.root();
+  transaction.stage = Transaction::Stage::preparing;
+  transaction.waiting_for = {transaction.participants.begin(), transaction.participants.end()};
+  for (PartitionId participant : transaction.participants) {
+    CommandBytes prepare;
+    if (command.isBatch()) {
+      const Space* space = core_.graph().spaces().find({command.getSpace()});
+      ShareSelector select{space->route, participant, options_.partitions};
+      prepare = prepare_message(transaction.key, command, select, transaction.hints);
+    } else {
+      prepare = prepare_space_message(transaction.key, command);
+    }
+    host_.send(participant, PeerCommandMail{std::move(prepare)});
+  }
+}
+
+}  // namespace engram

@@ -1,0 +1,269 @@
+// The live side of transactions over partitions. What is here may be lost at any moment: the logs of the partitions say
+// what was promised, and `on_ask` settles the rest (presumed abort).
+
+#include <algorithm>
+
+#include "actors/partition/partition.h"
+#include "actors/partition/transaction_messages.h"
+#include "storage/base/failpoint.h"
+
+namespace engram {
+namespace {
+
+constexpr std::int64_t ask_again_ns = 2'000'000'000;
+constexpr std::int64_t send_again_ns = 2'000'000'000;
+constexpr std::int64_t retry_pause_ns = 2'000'000;
+constexpr std::size_t forget_at_once = 64;
+
+/// Passes a partition's answer about keys on to the transaction that asked, by mail: it may come on another thread.
+class TargetPort final : public ReplyPort {
+ public:
+  TargetPort(std::function<void(Frame)> deliver) : deliver_(std::move(deliver)) {}
+  void reply(Frame answer) override { deliver_(std::move(answer)); }
+
+ private:
+  std::function<void(Frame)> deliver_;
+};
+
+}  // namespace
+
+ReplyPortPtr Partition::target_port(TransactionKey key, PartitionId owner, std::vector<Hash128> keys) {
+  return std::make_shared<TargetPort>([this, key, owner, keys = std::move(keys)](Frame answer) {
+    host_.send(options_.self, TargetsMail{key.number, owner, keys, std::move(answer)});
+  });
+}
+
+void Partition::on(TargetsMail mail) {
+  auto found = transactions_.find(mail.transaction);
+  if (found == transactions_.end()) return;
+  Transaction& transaction = *found->second;
+  if (transaction.stage != Transaction::Stage::resolving || transaction.waiting_for.erase(mail.owner) == 0) return;
+  auto answer = mail.answer.read<schema::Answer>();
+  if (answer.getError().getCode() != schema::ErrorCode::NONE) return give_up(transaction, read_error(answer.getError()));
+  auto ids = answer.getResolve();
+  for (unsigned i = 0; i < ids.size(); ++i)
+    transaction.hints.set(mail.keys[i], VertexId{ids[i]});  // absent ones too
+  // What others were told of vertices here is checked when the commit is applied.
+  for (unsigned i = 0; mail.owner == options_.self && i < ids.size(); ++i)
+    transaction.resolved.set(mail.keys[i], VertexId{ids[i]});
+  if (transaction.waiting_for.empty()) send_prepares(transaction);
+}
+
+// --- coordinator ----------------------------------------------------------------------------------------------------
+
+void Partition::on_vote(schema::Vote::Reader vote) {
+  TransactionKey key = TransactionKey::read(vote.getTransaction());
+  PartitionId from{vote.getParticipant()};
+  auto found = transactions_.find(key.number);
+  if (found == transactions_.end() || found->second->stage != Transaction::Stage::preparing ||
+      found->second->key.number != key.number)
+    return;  // from an attempt that is over; its participant has been or will be told
+  Transaction& transaction = *found->second;
+  Status error = read_error(vote.getError());
+  if (!error.ok()) {
+    if (error.code() == Code::conflict) return retry_later(transaction);
+    return give_up(transaction, error);
+  }
+  if (transaction.waiting_for.erase(from) == 0) return;
+  for (const auto& [name, id] : ResolvedKeys::unpack(vote.getResolved())) {
+    transaction.resolved.set(name, id);
+  }
+  transaction.counts.created += vote.getCreated();
+  transaction.counts.updated += vote.getUpdated();
+  transaction.counts.deleted += vote.getDeleted();
+  if (transaction.waiting_for.empty()) all_voted(transaction);
+}
+
+void Partition::all_voted(Transaction& transaction) {
+  CommandView view(transaction.command);
+  auto command = view.root();
+  transaction.stage = Transaction::Stage::committing;
+  Failpoints::hit("transaction.before_commit");
+  if (transaction.deletes.value != 0) {
+    append(commit_delete_message(transaction.key, command, transaction.deletes, transaction.participants), nullptr);
+    return;  // its outcome goes to who sent the command that locked the vertex
+  }
+  const Space* space = core_.graph().spaces().find({command.getSpace()});
+  SpaceRoute route = space == nullptr ? SpaceRoute{} : space->route;
+  ShareSelector own{route, options_.self, options_.partitions};
+  Lsn lsn = append(commit_message(transaction.key, command, own, transaction.resolved, transaction.participants,
+                                  transaction.counts),
+                   nullptr);
+  commits_[lsn.value] = transaction.key.number;
+}
+
+void Partition::on_decided(const Effect& effect) {
+  (effect.committed ? gauges_.committed : gauges_.aborted).fetch_add(1, std::memory_order_relaxed);
+  Failpoints::hit("transaction.after_commit");
+  auto asked = askers_.find(effect.transaction.number);
+  std::set<PartitionId> tell(effect.participants.begin(), effect.participants.end());
+  if (asked != askers_.end()) {
+    tell.insert(asked->second.begin(), asked->second.end());
+    askers_.erase(asked);
+  }
+  auto live = transactions_.find(effect.transaction.number);
+  if (live != transactions_.end() && live->second->deletes.value != 0) {
+    tell.insert(live->second->participants.begin(), live->second->participants.end());
+    transactions_.erase(live);
+  }
+  tell.erase(options_.self);
+  if (effect.committed && !tell.empty())
+    unacknowledged_[effect.transaction.number] = {effect.transaction, tell, clock_.monotonic_ns()};
+  for (PartitionId participant : tell) send_decision(effect.transaction, effect.committed, effect.resolved, participant);
+}
+
+void Partition::send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to) {
+  host_.send(to, PeerCommandMail{decide_message(key, committed, resolved)});
+}
+
+void Partition::finish(Transaction& transaction, const Outcome& outcome) {
+  CommandView view(transaction.command);
+  auto command = view.root();
+  transaction_sessions_.erase({command.getSession(), command.getSequence()});
+  std::vector<ReplyPortPtr> ports = std::move(transaction.ports);
+  transactions_.erase(transaction.key.number);
+  for (ReplyPortPtr& port : ports) port->reply(outcome_answer(outcome));
+}
+
+void Partition::on_commit_outcome(std::uint64_t number, const Outcome& outcome) {
+  auto found = transactions_.find(number);
+  if (found == transactions_.end()) return;
+  if (outcome.status.code() == Code::conflict) return retry_later(*found->second);
+  // No lock tells the other partitions' readers and writers that a space is about to change there too: whoever hears that
+  // it has changed has to find it so everywhere.
+  bool of_a_space = !CommandView(found->second->command).root().isBatch();
+  if (of_a_space && outcome.status.ok() && unacknowledged_.contains(number)) {
+    found->second->held_outcome = outcome;
+    return;
+  }
+  finish(*found->second, outcome);
+}
+
+void Partition::give_up(Transaction& transaction, const Status& status) {
+  if (transaction.stage != Transaction::Stage::committing)
+    for (PartitionId participant : transaction.participants) send_decision(transaction.key, false, {}, participant);
+  Outcome outcome;
+  outcome.status = status;
+  if (transaction.deletes.value == 0) return finish(transaction, outcome);
+  // The lock goes, and the caller gets its answer, when this is applied.
+  transaction.stage = Transaction::Stage::committing;
+  append(abort_message(transaction.key), nullptr);
+}
+
+void Partition::retry_later(Transaction& transaction) {
+  bool in_time = transaction.deadline_ns == 0 || clock_.monotonic_ns() < transaction.deadline_ns;
+  if (transaction.deletes.value != 0 || !in_time)
+    return give_up(transaction, {Code::conflict, "Other transactions were in the way until the time ran out; retry."});
+  if (transaction.stage != Transaction::Stage::committing)
+    for (PartitionId participant : transaction.participants) send_decision(transaction.key, false, {}, participant);
+  // The next attempt has a name of its own, so that late votes for this one cannot count, but keeps its age: it becomes
+  // the oldest one day, and then it waits instead of dying.
+  auto node = transactions_.extract(transaction.key.number);
+  Transaction& again = *node.mapped();
+  again.key.number = next_transaction_++;
+  again.stage = Transaction::Stage::backing_off;
+  again.retry_at_ns = clock_.monotonic_ns() + retry_pause_ns * std::min(again.attempts, 16);
+  CommandView view(again.command);
+  auto command = view.root();
+  if (command.getSession() != 0)
+    transaction_sessions_[{command.getSession(), command.getSequence()}] = again.key.number;
+  node.key() = again.key.number;
+  transactions_.insert(std::move(node));
+}
+
+void Partition::begin_delete(const Effect& effect) {
+  auto command_bytes = core_.pending_delete(effect.lsn);
+  CommandView view(command_bytes);
+  auto command = view.root();
+  SpaceId space{command.getSpace()};
+  LocalId id;
+  core_.graph().find_key(space, text_of(command.getBatch().getOperations()[0].getDeleteVertex().getKey()), id);
+  auto prepares = unlink_messages(effect.transaction, core_.graph(), space, id);
+  auto transaction = std::make_unique<Transaction>();
+  transaction->key = effect.transaction;
+  transaction->command = command_bytes;
+  transaction->deletes = effect.lsn;
+  for (auto& [participant, message] : prepares) {
+    transaction->participants.push_back(participant);
+    transaction->waiting_for.insert(participant);
+  }
+  transactions_.emplace(effect.transaction.number, std::move(transaction));
+  for (auto& [participant, message] : prepares) host_.send(participant, PeerCommandMail{std::move(message)});
+}
+
+void Partition::on_acknowledge(schema::Acknowledge::Reader acknowledge) {
+  auto found = unacknowledged_.find(acknowledge.getTransaction().getNumber());
+  if (found == unacknowledged_.end()) return;
+  found->second.waiting_for.erase({acknowledge.getParticipant()});
+  if (!found->second.waiting_for.empty()) return;
+  std::uint64_t number = found->first;
+  to_forget_.push_back(found->second.key);
+  unacknowledged_.erase(found);
+  auto live = transactions_.find(number);
+  if (live != transactions_.end() && live->second->held_outcome) finish(*live->second, Outcome(*live->second->held_outcome));
+  if (to_forget_.size() >= forget_at_once) append(forget_message(std::exchange(to_forget_, {})), nullptr);
+}
+
+void Partition::on_ask(const TransactionKey& key, PartitionId from) {
+  if (auto decision = core_.decision(key)) return send_decision(key, true, decision->resolved, from);
+  if (transactions_.contains(key.number) || core_.commit_waits(key)) return;
+  // Never decided, and nobody here still works on it: abort, and say so in the log before anybody hears it.
+  bool first = !askers_.contains(key.number);
+  askers_[key.number].insert(from);
+  if (first) append(abort_message(key), nullptr);
+}
+
+// --- participant ----------------------------------------------------------------------------------------------------
+
+void Partition::send_vote(const Effect& effect) {
+  Failpoints::hit("transaction.before_vote");
+  Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) {
+    auto vote = out.initVote();
+    effect.transaction.write(vote.initTransaction());
+    vote.setParticipant(options_.self.value);
+    if (!effect.outcome.status.ok()) write_error(effect.outcome.status, vote.initError());
+    effect.resolved.pack(
+        vote.initResolved(static_cast<unsigned>(effect.resolved.size() * ResolvedKeys::entry_bytes)));
+    vote.setCreated(effect.counts.created);
+    vote.setUpdated(effect.counts.updated);
+    vote.setDeleted(effect.counts.deleted);
+  });
+  host_.send(effect.transaction.coordinator, RequestMail{std::move(request), nullptr, options_.self});
+}
+
+// --- time -----------------------------------------------------------------------------------------------------------
+
+void Partition::tick_transactions() {
+  std::int64_t now = clock_.monotonic_ns();
+  for (CommandBytes& command : std::exchange(to_log_again_, {})) append(std::move(command), nullptr);
+  if (!to_forget_.empty()) append(forget_message(std::exchange(to_forget_, {})), nullptr);
+  std::vector<std::uint64_t> due;
+  std::vector<std::uint64_t> late;
+  for (auto& [number, transaction] : transactions_) {
+    if (transaction->stage == Transaction::Stage::backing_off && now >= transaction->retry_at_ns) due.push_back(number);
+    bool waits = transaction->stage == Transaction::Stage::preparing || transaction->stage == Transaction::Stage::resolving;
+    if (waits && transaction->deadline_ns != 0 && now > transaction->deadline_ns) late.push_back(number);
+  }
+  for (std::uint64_t number : late)
+    give_up(*transactions_[number], {Code::deadline_exceeded, "The time given ran out; the command was not executed."});
+  for (std::uint64_t number : due) ask_for_targets(*transactions_[number]);
+  for (auto& [number, entry] : unacknowledged_) {
+    if (now - entry.sent_ns < send_again_ns) continue;
+    entry.sent_ns = now;
+    auto decision = core_.decision(entry.key);
+    for (PartitionId participant : entry.waiting_for)
+      if (decision) send_decision(entry.key, true, decision->resolved, participant);
+  }
+  if (now - last_ask_ns_ < ask_again_ns) return;
+  last_ask_ns_ = now;
+  std::set<std::uint64_t> before = std::exchange(asked_once_, {});
+  for (const TransactionKey& key : core_.in_doubt()) {
+    asked_once_.insert(key.number);
+    if (!before.contains(key.number)) continue;
+    Frame question = Frame::build<schema::Request>(
+        [&](schema::Request::Builder request) { key.write(request.initAskOutcome()); });
+    host_.send(key.coordinator, RequestMail{std::move(question), nullptr, options_.self});
+  }
+}
+
+}  // namespace engram

@@ -1,0 +1,216 @@
+#include "actors/partition/transaction_messages.h"
+
+#include <absl/container/flat_hash_set.h>
+
+namespace engram {
+namespace {
+
+unsigned packed_size(const ResolvedKeys& keys) {
+  return static_cast<unsigned>(keys.size() * ResolvedKeys::entry_bytes);
+}
+
+/// The share of a batch that a selector picks.
+template <typename Init>
+void write_share(schema::Batch::Reader batch, const ShareSelector& select, Init&& init) {
+  std::vector<unsigned> operations;
+  std::vector<unsigned> conditions;
+  for (unsigned i = 0; i < batch.getOperations().size(); ++i)
+    if (select.touches(batch.getOperations()[i])) operations.push_back(i);
+  for (unsigned i = 0; i < batch.getPreconditions().size(); ++i)
+    if (select.touches(batch.getPreconditions()[i])) conditions.push_back(i);
+  schema::Batch::Builder share = init();
+  auto list = share.initOperations(static_cast<unsigned>(operations.size()));
+  for (unsigned i = 0; i < operations.size(); ++i) list.setWithCaveats(i, batch.getOperations()[operations[i]]);
+  auto checks = share.initPreconditions(static_cast<unsigned>(conditions.size()));
+  for (unsigned i = 0; i < conditions.size(); ++i) checks.setWithCaveats(i, batch.getPreconditions()[conditions[i]]);
+}
+
+/// Room for a share in the first segment, so that a big batch is copied once and not into many segments.
+unsigned words_for(schema::Command::Reader command) {
+  return static_cast<unsigned>(std::min<std::uint64_t>(command.totalSize().wordCount + 64, std::uint64_t{1} << 23));
+}
+
+}  // namespace
+
+void for_each_key(schema::Batch::Reader batch, const std::function<void(capnp::Text::Reader)>& visit) {
+  auto edge = [&](schema::EdgeKey::Reader key) {
+    visit(key.getSource());
+    visit(key.getTarget());
+  };
+  for (schema::Operation::Reader operation : batch.getOperations()) {
+    switch (operation.which()) {
+      case schema::Operation::PUT_VERTEX: visit(operation.getPutVertex().getKey()); break;
+      case schema::Operation::DELETE_VERTEX: visit(operation.getDeleteVertex().getKey()); break;
+      case schema::Operation::PUT_EDGE: edge(operation.getPutEdge().getEdge()); break;
+      case schema::Operation::DELETE_EDGE: edge(operation.getDeleteEdge()); break;
+    }
+  }
+  for (schema::Precondition::Reader condition : batch.getPreconditions()) {
+    if (condition.getSubject().isVertex()) visit(condition.getSubject().getVertex());
+    if (condition.getSubject().isEdge()) edge(condition.getSubject().getEdge());
+  }
+}
+
+bool ShareSelector::touches(schema::Operation::Reader operation) const {
+  switch (operation.which()) {
+    case schema::Operation::PUT_VERTEX: return owns(operation.getPutVertex().getKey());
+    case schema::Operation::DELETE_VERTEX: return owns(operation.getDeleteVertex().getKey());
+    case schema::Operation::PUT_EDGE:
+      return owns(operation.getPutEdge().getEdge().getSource()) || owns(operation.getPutEdge().getEdge().getTarget());
+    case schema::Operation::DELETE_EDGE:
+      return owns(operation.getDeleteEdge().getSource()) || owns(operation.getDeleteEdge().getTarget());
+  }
+  return false;
+}
+
+bool ShareSelector::touches(schema::Precondition::Reader condition) const {
+  auto subject = condition.getSubject();
+  if (subject.isVertex()) return owns(subject.getVertex());
+  return owns(subject.getEdge().getSource()) || owns(subject.getEdge().getTarget());
+}
+
+TargetKeys targets_to_resolve(schema::Batch::Reader batch, const SpaceRoute& route, PartitionId coordinator,
+                              std::uint32_t partitions) {
+  TargetKeys found;
+  absl::flat_hash_set<Hash128, ResolvedKeys::HashOfHash> seen;
+  auto edge = [&](schema::EdgeKey::Reader key) {
+    PartitionId source = owner_of_key(route, text_of(key.getSource()), partitions);
+    PartitionId target = owner_of_key(route, text_of(key.getTarget()), partitions);
+    if (source == coordinator || source == target) return;
+    Hash128 name = ResolvedKeys::name(route.id, text_of(key.getTarget()));
+    if (seen.insert(name).second) found[target].push_back({name, key.getTarget()});
+  };
+  for (schema::Operation::Reader operation : batch.getOperations()) {
+    if (operation.isPutEdge()) edge(operation.getPutEdge().getEdge());
+    if (operation.isDeleteEdge()) edge(operation.getDeleteEdge());
+  }
+  for (schema::Precondition::Reader condition : batch.getPreconditions())
+    if (condition.getSubject().isEdge()) edge(condition.getSubject().getEdge());
+  return found;
+}
+
+CommandBytes prepare_message(const TransactionKey& key, schema::Command::Reader command, const ShareSelector& select,
+                             const ResolvedKeys& hints) {
+  capnp::MallocMessageBuilder message(words_for(command) + static_cast<unsigned>(hints.size()) * 3);
+  auto root = message.initRoot<schema::Command>();
+  root.setSpace(command.getSpace());
+  auto prepare = root.initPrepare();
+  key.write(prepare.initTransaction());
+  write_share(command.getBatch(), select, [&] { return prepare.initBatch(); });
+  hints.pack(prepare.initResolved(packed_size(hints)));
+  return CommandBytes::of(message);
+}
+
+CommandBytes prepare_space_message(const TransactionKey& key, schema::Command::Reader command) {
+  capnp::MallocMessageBuilder message;
+  auto root = message.initRoot<schema::Command>();
+  root.setSpace(command.getSpace());
+  auto prepare = root.initPrepare();
+  key.write(prepare.initTransaction());
+  space_change_of(command, prepare.initSpace());
+  return CommandBytes::of(message);
+}
+
+CommandBytes commit_message(const TransactionKey& key, schema::Command::Reader command, const ShareSelector& own,
+                            const ResolvedKeys& resolved, const std::vector<PartitionId>& participants,
+                            const BatchCounts& counts) {
+  capnp::MallocMessageBuilder message(words_for(command) + static_cast<unsigned>(resolved.size()) * 3);
+  auto root = message.initRoot<schema::Command>();
+  root.setSession(command.getSession());
+  root.setSequence(command.getSequence());
+  root.setFirstIncomplete(command.getFirstIncomplete());
+  root.setSpace(command.getSpace());
+  auto commit = root.initCommit();
+  key.write(commit.initTransaction());
+  if (command.isBatch()) {
+    write_share(command.getBatch(), own, [&] { return commit.initBatch(); });
+  } else {
+    space_change_of(command, commit.initSpace());
+  }
+  resolved.pack(commit.initResolved(packed_size(resolved)));
+  auto list = commit.initParticipants(static_cast<unsigned>(participants.size()));
+  for (unsigned i = 0; i < participants.size(); ++i) list.set(i, participants[i].value);
+  commit.setCreated(counts.created);
+  commit.setUpdated(counts.updated);
+  commit.setDeleted(counts.deleted);
+  return CommandBytes::of(message);
+}
+
+CommandBytes commit_delete_message(const TransactionKey& key, schema::Command::Reader command, Lsn locked_at,
+                                   const std::vector<PartitionId>& participants) {
+  capnp::MallocMessageBuilder message;
+  auto root = message.initRoot<schema::Command>();
+  root.setSession(command.getSession());
+  root.setSequence(command.getSequence());
+  root.setFirstIncomplete(command.getFirstIncomplete());
+  root.setSpace(command.getSpace());
+  auto commit = root.initCommit();
+  key.write(commit.initTransaction());
+  commit.setDeleteVertex(locked_at.value);
+  auto list = commit.initParticipants(static_cast<unsigned>(participants.size()));
+  for (unsigned i = 0; i < participants.size(); ++i) list.set(i, participants[i].value);
+  return CommandBytes::of(message);
+}
+
+CommandBytes decide_message(const TransactionKey& key, bool committed, const ResolvedKeys& resolved) {
+  capnp::MallocMessageBuilder message(static_cast<unsigned>(resolved.size()) * 3 + 64);
+  auto decide = message.initRoot<schema::Command>().initDecide();
+  key.write(decide.initTransaction());
+  decide.setCommitted(committed);
+  resolved.pack(decide.initResolved(packed_size(resolved)));
+  return CommandBytes::of(message);
+}
+
+CommandBytes abort_message(const TransactionKey& key) {
+  capnp::MallocMessageBuilder message;
+  key.write(message.initRoot<schema::Command>().initAbort());
+  return CommandBytes::of(message);
+}
+
+CommandBytes forget_message(const std::vector<TransactionKey>& keys) {
+  capnp::MallocMessageBuilder message;
+  auto list = message.initRoot<schema::Command>().initForget(static_cast<unsigned>(keys.size()));
+  for (unsigned i = 0; i < keys.size(); ++i) keys[i].write(list[i]);
+  return CommandBytes::of(message);
+}
+
+std::map<PartitionId, CommandBytes> unlink_messages(const TransactionKey& key, Graph& graph, SpaceId space,
+                                                    LocalId vertex) {
+  struct Entry {
+    EdgeSlot slot;
+    bool incoming;  // at the other end
+  };
+  std::map<PartitionId, std::vector<Entry>> by_partition;
+  for (Side side : {Side::out, Side::in}) {
+    const HotVertex* hot = graph.vertex_with(vertex, side);
+    if (hot == nullptr) continue;
+    EdgeEntry entry;
+    for (auto cursor = hot->edges(side).begin(); cursor.next(entry);) {
+      PartitionId other = entry.slot.neighbour.partition();
+      if (other != graph.self()) by_partition[other].push_back({entry.slot, side == Side::out});
+    }
+  }
+  std::map<PartitionId, CommandBytes> messages;
+  for (auto& [partition, entries] : by_partition) {
+    capnp::MallocMessageBuilder message(static_cast<unsigned>(entries.size()) * 8 + 64);
+    auto root = message.initRoot<schema::Command>();
+    root.setSpace(space.value);
+    auto prepare = root.initPrepare();
+    key.write(prepare.initTransaction());
+    const HotVertex* gone = graph.hot().peek(vertex);
+    auto gone_key = parse_head(gone->head.bytes())->key;
+    prepare.setUnlinkKey(std::string(gone_key).c_str());
+    auto list = prepare.initUnlink(static_cast<unsigned>(entries.size()));
+    for (unsigned i = 0; i < entries.size(); ++i) {
+      list[i].setVertex(entries[i].slot.neighbour.value);
+      list[i].setNeighbour(VertexId::of(graph.self(), vertex).value);
+      list[i].setType(std::string(graph.dictionary().name(entries[i].slot.type)).c_str());
+      list[i].setRank(entries[i].slot.rank);
+      list[i].setIncoming(entries[i].incoming);
+    }
+    messages.emplace(partition, CommandBytes::of(message));
+  }
+  return messages;
+}
+
+}  // namespace engram

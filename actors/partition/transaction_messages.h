@@ -1,0 +1,55 @@
+#pragma once
+// Makes the commands of the two-phase protocol out of a client's command: each partition gets its own share only.
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "actors/partition/core/partition_core.h"
+
+namespace engram {
+
+/// Every key that the batch names.
+void for_each_key(schema::Batch::Reader batch, const std::function<void(capnp::Text::Reader)>& visit);
+
+/// Which operations and preconditions of a batch concern one partition.
+struct ShareSelector {
+  const SpaceRoute& route;
+  PartitionId partition;
+  std::uint32_t partitions;
+
+  [[nodiscard]] bool owns(capnp::Text::Reader key) const {
+    return owner_of_key(route, text_of(key), partitions) == partition;
+  }
+  [[nodiscard]] bool touches(schema::Operation::Reader operation) const;
+  [[nodiscard]] bool touches(schema::Precondition::Reader condition) const;
+};
+
+/// By owner. The texts are the batch's.
+struct TargetKey {
+  Hash128 name;
+  capnp::Text::Reader key;
+};
+using TargetKeys = std::map<PartitionId, std::vector<TargetKey>>;
+/// The targets whose ids a participant other than the coordinator needs before it can tell whether an edge exists.
+TargetKeys targets_to_resolve(schema::Batch::Reader batch, const SpaceRoute& route, PartitionId coordinator,
+                              std::uint32_t partitions);
+
+CommandBytes prepare_message(const TransactionKey& key, schema::Command::Reader command, const ShareSelector& select,
+                             const ResolvedKeys& hints);
+CommandBytes prepare_space_message(const TransactionKey& key, schema::Command::Reader command);
+CommandBytes commit_message(const TransactionKey& key, schema::Command::Reader command, const ShareSelector& own,
+                            const ResolvedKeys& resolved, const std::vector<PartitionId>& participants,
+                            const BatchCounts& counts);
+CommandBytes commit_delete_message(const TransactionKey& key, schema::Command::Reader command, Lsn locked_at,
+                                   const std::vector<PartitionId>& participants);
+CommandBytes decide_message(const TransactionKey& key, bool committed, const ResolvedKeys& resolved);
+CommandBytes abort_message(const TransactionKey& key);
+CommandBytes forget_message(const std::vector<TransactionKey>& keys);
+
+/// The prepares that unlink a vertex to be deleted from its neighbours in other partitions.
+std::map<PartitionId, CommandBytes> unlink_messages(const TransactionKey& key, Graph& graph, SpaceId space,
+                                                    LocalId vertex);
+
+}  // namespace engram

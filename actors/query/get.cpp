@@ -1,0 +1,65 @@
+// Vertices by key or id, from all partitions at once, in the order of the request.
+
+#include "actors/query/round_query.h"
+
+namespace engram {
+namespace {
+
+class GetQuery final : public ReplyQuery<schema::GetReply> {
+ public:
+  GetQuery(const QueryContext& context, schema::GetRequest::Reader request) : ReplyQuery(context), request_(request) {}
+
+  void start(QueryHost& host) override {
+    auto refs = request_.getVertices();
+    std::vector<std::vector<std::uint32_t>> by_partition(context_.partitions);
+    for (unsigned i = 0; i < refs.size(); ++i)
+      if (auto owner = owner_of(refs[i])) by_partition[owner->value].push_back(i);
+    for (std::uint32_t partition = 0; partition < context_.partitions; ++partition) {
+      std::vector<std::uint32_t>& own = by_partition[partition];
+      if (own.empty()) continue;
+      auto fill = [&](schema::Request::Builder builder) {
+        auto get = builder.initGet();
+        get.setProjection(request_.getProjection());
+        auto list = get.initVertices(static_cast<unsigned>(own.size()));
+        for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, refs[own[i]]);
+      };
+      ask({static_cast<std::uint16_t>(partition)}, fill, own.size() * 6);
+      positions_.push_back(std::move(own));
+    }
+    gather(host, [this](QueryHost& to) { reply(to); });
+  }
+
+ private:
+  void reply(QueryHost& host) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < answers(); ++i) bytes += answer(i).totalSize().wordCount * sizeof(capnp::word);
+    if (bytes > max_reply_bytes)
+      return fail(host, {Code::limit_exceeded, "The vertices are too large for one reply; ask for fewer at a time.",
+                         "vertices", max_reply_bytes});
+    auto fill = [&](schema::GetReply::Builder builder) {
+      unsigned count = request_.getVertices().size();
+      if (positions_.size() == 1 && positions_[0].size() == count) {
+        builder.setVertices(answer(0).getGet().getVertices());
+        return;
+      }
+      auto list = builder.initVertices(count);
+      for (std::size_t request = 0; request < positions_.size(); ++request) {
+        auto vertices = answer(request).getGet().getVertices();
+        for (unsigned i = 0; i < positions_[request].size() && i < vertices.size(); ++i)
+          list.setWithCaveats(positions_[request][i], vertices[i]);
+      }
+    };
+    finish(host, Frame::build<schema::GetReply>(fill, static_cast<unsigned>(bytes / sizeof(capnp::word) + 16)));
+  }
+
+  schema::GetRequest::Reader request_;
+  std::vector<std::vector<std::uint32_t>> positions_;  // of each request
+};
+
+}  // namespace
+
+std::unique_ptr<Query> make_get(const QueryContext& context, schema::GetRequest::Reader request) {
+  return std::make_unique<GetQuery>(context, request);
+}
+
+}  // namespace engram

@@ -1,0 +1,71 @@
+// The counts of a space, added up over its partitions by name.
+
+#include <map>
+
+#include "actors/query/round_query.h"
+
+namespace engram {
+namespace {
+
+using Counts = std::map<std::string, std::uint64_t, std::less<>>;
+using NamedCounts = capnp::List<schema::StatisticsReply::NamedCount>;
+
+void add(Counts& counts, NamedCounts::Reader more) {
+  for (auto one : more) counts[std::string(text_of(one.getName()))] += one.getCount();
+}
+
+void write(const Counts& counts, NamedCounts::Builder list) {
+  unsigned at = 0;
+  for (const auto& [name, count] : counts) {
+    list[at].setName(name.c_str());
+    list[at++].setCount(count);
+  }
+}
+
+class StatisticsQuery final : public ReplyQuery<schema::StatisticsReply> {
+ public:
+  using ReplyQuery::ReplyQuery;
+
+  void start(QueryHost& host) override {
+    partitions_ = partitions_of_space();
+    for (PartitionId partition : partitions_)
+      ask(partition, [](schema::Request::Builder builder) { builder.setStatistics(); });
+    gather(host, [this](QueryHost& to) { reply(to); });
+  }
+
+ private:
+  void reply(QueryHost& host) {
+    Counts labels, types;
+    std::uint64_t vertices = 0, edges = 0, bytes = 0;
+    std::size_t home = 0;  // the one that knows best what the space is
+    for (std::size_t i = 0; i < answers(); ++i) {
+      auto part = answer(i).getStatistics();
+      add(labels, part.getLabels());
+      add(types, part.getTypes());
+      vertices += part.getSpace().getVertices();
+      edges += part.getSpace().getEdges();
+      bytes += part.getSpace().getBytes();
+      if (partitions_[i] == context_.space.home) home = i;
+    }
+    finish(host, Frame::build<schema::StatisticsReply>([&](schema::StatisticsReply::Builder builder) {
+             auto authority = answer(home).getStatistics();
+             builder.setSpace(authority.getSpace());
+             builder.getSpace().setVertices(vertices);
+             builder.getSpace().setEdges(edges);
+             builder.getSpace().setBytes(bytes);
+             builder.setIndexes(authority.getIndexes());
+             write(labels, builder.initLabels(static_cast<unsigned>(labels.size())));
+             write(types, builder.initTypes(static_cast<unsigned>(types.size())));
+           }));
+  }
+
+  std::vector<PartitionId> partitions_;
+};
+
+}  // namespace
+
+std::unique_ptr<Query> make_statistics(const QueryContext& context) {
+  return std::make_unique<StatisticsQuery>(context);
+}
+
+}  // namespace engram
