@@ -1,0 +1,98 @@
+// The rules between settings.
+#include "cluster/config/endpoint.h"
+#include "cluster/config/load.h"
+#include "cluster/config/registry.h"
+
+namespace engram {
+namespace {
+
+Status refuse(std::string field, std::string message) {
+  return {Code::invalid_argument, std::move(message), std::move(field)};
+}
+
+bool beyond_loopback(const std::string& address) {
+  if (is_off(address)) return false;
+  Result<Endpoint> endpoint = parse_endpoint(address);
+  return endpoint.ok() && !endpoint->loopback();
+}
+
+Status check_exposure(const Config& config) {
+  if (config.security.allow_insecure) return {};
+  const std::string& address = config.listen.address;
+  bool tls = !config.tls.certificate.empty() && !config.tls.key.empty();
+  bool tokens = !config.security.tokens.empty();
+  if (beyond_loopback(address) && !(tls && tokens)) {
+    std::string missing = tls ? "security.tokens" : "tls.certificate and tls.key";
+    if (!tls && !tokens) missing += " and security.tokens";
+    return refuse("listen.address",
+                  "listen.address = " + address + " can be reached from other machines: set " + missing +
+                      ", or listen on 127.0.0.1, or set security.allow_insecure = true if the network "
+                      "is closed by other means");
+  }
+  const std::string& operations = config.operations.address;
+  if (beyond_loopback(operations) && !config.operations.allow_remote)
+    return refuse("operations.address", "operations.address = " + operations +
+                                            " can be reached from other machines and is plain HTTP without "
+                                            "passwords: listen on 127.0.0.1, or set operations.allow_remote = true");
+  return {};
+}
+
+Status check_tls(const Config& config) {
+  bool certificate = !config.tls.certificate.empty();
+  bool key = !config.tls.key.empty();
+  if (certificate != key)
+    return refuse(certificate ? "tls.key" : "tls.certificate",
+                  certificate ? "tls.certificate is set without tls.key: set both"
+                              : "tls.key is set without tls.certificate: set both");
+  if (!config.tls.client_ca.empty() && !certificate)
+    return refuse("tls.client_ca",
+                  "tls.client_ca is set without tls.certificate and tls.key: clients can show a certificate "
+                  "only to a server that has one");
+  return {};
+}
+
+Status check_addresses(const Config& config) {
+  if (is_off(config.listen.address) && is_off(config.listen.unix))
+    return refuse("listen.address", "listen.address and listen.unix are both \"none\": nobody could connect");
+  constexpr std::size_t max_unix_path_bytes = 107;
+  if (config.listen.unix.size() > max_unix_path_bytes)
+    return Status(Code::invalid_argument,
+                  "listen.unix = " + config.listen.unix +
+                      " is longer than 107 bytes, the limit for sockets: choose a "
+                      "shorter path, or \"none\"",
+                  "listen.unix", max_unix_path_bytes);
+  Result<Endpoint> clients = parse_endpoint(config.listen.address);
+  Result<Endpoint> operations = parse_endpoint(config.operations.address);
+  if (clients.ok() && operations.ok() && clients->port == operations->port && clients->port != 0 &&
+      clients->host == operations->host)
+    return refuse("operations.address",
+                  "listen.address and operations.address are both " + clients->text() + ": they need different ports");
+  return {};
+}
+
+Status check_sizes(const Config& config) {
+  auto refuse_larger = [](const char* small, std::uint64_t small_bytes, const char* large, std::uint64_t large_bytes) {
+    if (small_bytes <= large_bytes) return Status();
+    return Status(Code::invalid_argument,
+                  std::string(small) + " is larger than " + large + ": make " + large + " at least as large", small,
+                  large_bytes);
+  };
+  if (Status status = refuse_larger("limits.max_command_bytes", config.limits.max_command_bytes,
+                                    "listen.max_message_bytes", config.listen.max_message_bytes);
+      !status.ok())
+    return status;
+  return refuse_larger("listen.unauthenticated_message_bytes", config.listen.unauthenticated_message_bytes,
+                       "listen.max_message_bytes", config.listen.max_message_bytes);
+}
+
+}  // namespace
+
+Status check_config(const Config& config) {
+  for (auto check : {check_tls, check_addresses, check_sizes, check_exposure})
+    if (Status status = check(config); !status.ok()) return status;
+  if (!config.data.dir.empty() && config.data.archived_dir == config.data.dir)
+    return refuse("data.archived_dir", "data.archived_dir is data.dir itself: choose another directory");
+  return {};
+}
+
+}  // namespace engram

@@ -1,0 +1,218 @@
+// Reads: each call is checked, run as a query over the partitions, and answered.
+
+#include "cluster/gateway/capabilities.h"
+
+namespace engram {
+namespace {
+
+constexpr std::uint32_t page_vertices = 1000;
+constexpr std::uint32_t page_bytes = 512 << 10;
+
+class ReaderServer final : public schema::Reader::Server {
+ public:
+  ReaderServer(kj::Own<SessionRights> rights, const SpaceRoute& space) : rights_(kj::mv(rights)), space_(space) {}
+
+  kj::Promise<void> get(GetContext context) override {
+    auto refs = context.getParams().getRequest().getVertices();
+    if (refs.size() == 1) return get_one(context);
+    return run<schema::GetReply>(context, Operation::get, make_get);
+  }
+  kj::Promise<void> neighbors(NeighborsContext context) override {
+    return run<schema::NeighborsReply>(context, Operation::neighbors, make_neighbors);
+  }
+  kj::Promise<void> expand(ExpandContext context) override {
+    return run<schema::ExpandReply>(context, Operation::expand, make_expand);
+  }
+  kj::Promise<void> path(PathContext context) override {
+    return run<schema::PathReply>(context, Operation::path, make_path);
+  }
+  kj::Promise<void> recall(RecallContext context) override {
+    return run<schema::RecallReply>(context, Operation::recall, make_recall);
+  }
+  kj::Promise<void> lookup(LookupContext context) override {
+    return run<schema::LookupReply>(context, Operation::lookup, make_lookup);
+  }
+  kj::Promise<void> degree(DegreeContext context) override {
+    return run<schema::DegreeReply>(context, Operation::degree, make_degree);
+  }
+  kj::Promise<void> getEdges(GetEdgesContext context) override {
+    return run<schema::GetEdgeReply>(context, Operation::get_edges, make_get_edges);
+  }
+  kj::Promise<void> statistics(StatisticsContext context) override {
+    auto scope = kj::heap<CallScope>(kj::addRef(*rights_), Operation::statistics);
+    if (!scope->status().ok()) return refuse(context, *scope, scope->status());
+    QueryContext query = query_context(context.getParams().getTimeoutMs());
+    return finish<schema::StatisticsReply>(context, kj::mv(scope), query, make_statistics(query));
+  }
+  kj::Promise<void> scan(ScanContext context) override;
+
+ private:
+  [[nodiscard]] QueryContext query_context(std::uint32_t timeout_ms) {
+    GatewayServices& services = rights_->connection().services;
+    return {space_, services.engine->partitions(), deadline_of(*services.clock, timeout_ms)};
+  }
+
+  template <typename Context>
+  kj::Promise<void> refuse(Context& context, CallScope& scope, const Status& status) {
+    write_error(status, context.getResults().initReply().initError());
+    scope.ended(status.code());
+    return kj::READY_NOW;
+  }
+
+  template <typename Reply, typename Context, typename Make>
+  kj::Promise<void> run(Context context, Operation operation, Make&& make) {
+    auto scope = kj::heap<CallScope>(kj::addRef(*rights_), operation);
+    auto params = context.getParams();
+    Status status = scope->status();
+    if (status.ok()) status = validate(params.getRequest());
+    if (!status.ok()) return refuse(context, *scope, status);
+    QueryContext query = query_context(params.getTimeoutMs());
+    return finish<Reply>(context, kj::mv(scope), query, make(query, params.getRequest()));
+  }
+
+  template <typename Reply, typename Context>
+  kj::Promise<void> finish(Context context, kj::Own<CallScope> scope, const QueryContext& query,
+                           std::unique_ptr<Query> machine) {
+    ConnectionState& connection = rights_->connection();
+    return run_query(connection.loop, *connection.services.clock, std::move(machine), query.deadline_ns)
+        .then([context, scope = kj::mv(scope)](Frame frame) mutable {
+          if (!frame) {
+            auto results = context.getResults();
+            write_error({Code::deadline_exceeded, "The time given ran out."}, results.initReply().initError());
+            return scope->ended(Code::deadline_exceeded);
+          }
+          auto reply = frame.read<Reply>();
+          context.getResults().setReply(reply);
+          scope->ended(static_cast<Code>(reply.getError().getCode()));
+        });
+  }
+
+  kj::Promise<void> get_one(GetContext context);
+  kj::Promise<void> scan_pages(std::shared_ptr<struct ScanRun> run);
+
+  kj::Own<SessionRights> rights_;
+  SpaceRoute space_;
+};
+
+/// The commonest call takes the shortest way: one partition, one message, no coordinator.
+kj::Promise<void> ReaderServer::get_one(GetContext context) {
+  auto scope = kj::heap<CallScope>(kj::addRef(*rights_), Operation::get);
+  auto request = context.getParams().getRequest();
+  Status status = scope->status();
+  if (status.ok()) status = validate(request);
+  if (!status.ok()) return refuse(context, *scope, status);
+  ConnectionState& connection = rights_->connection();
+  std::uint32_t partitions = connection.services.engine->partitions();
+  auto ref = request.getVertices()[0];
+  PartitionId owner = ref.isKey() ? owner_of_key(space_, {ref.getKey().begin(), ref.getKey().size()}, partitions)
+                                  : VertexId{ref.getId()}.partition();
+  if (owner.value >= partitions) {  // an id that nothing here can have
+    context.getResults().initReply().initVertices(1);
+    scope->ended(Code::none);
+    return kj::READY_NOW;
+  }
+  std::int64_t deadline_ns = deadline_of(*connection.services.clock, context.getParams().getTimeoutMs());
+  Frame frame = Frame::build<schema::Request>([&](schema::Request::Builder out) {
+    out.setSpace(space_.id.value);
+    out.setDeadlineNs(deadline_ns);
+    out.setGet(request);
+  }, 64);
+  return connection.loop.ask(owner, std::move(frame), deadline_ns)
+      .then([context, scope = kj::mv(scope)](Frame answer) mutable {
+        auto reply = context.getResults().initReply();
+        if (!answer) {
+          write_error({Code::deadline_exceeded, "The time given ran out."}, reply.initError());
+          return scope->ended(Code::deadline_exceeded);
+        }
+        auto root = answer.read<schema::Answer>();
+        if (root.isGet()) {
+          reply.setVertices(root.getGet().getVertices());
+        } else {
+          reply.setError(root.getError());
+        }
+        scope->ended(static_cast<Code>(root.getError().getCode()));
+      });
+}
+
+// --- scan -----------------------------------------------------------------------------------------------------------
+
+/// A scan under way: the request is kept (with a cursor that moves on), pages go to the sink as its window allows.
+struct ScanRun {
+  ScanRun(kj::Own<CallScope> call, schema::ScanSink::Client to) : scope(kj::mv(call)), sink(kj::mv(to)) {}
+
+  kj::Own<CallScope> scope;
+  schema::ScanSink::Client sink;
+  capnp::MallocMessageBuilder message;
+  std::uint64_t left = 0;
+  bool limited = false;
+  std::uint32_t timeout_ms = 0;
+  Status status;
+
+  schema::ScanRequest::Reader request() { return message.getRoot<schema::ScanRequest>().asReader(); }
+};
+
+kj::Promise<void> ReaderServer::scan(ScanContext context) {
+  auto scope = kj::heap<CallScope>(kj::addRef(*rights_), Operation::scan);
+  auto params = context.getParams();
+  Status status = scope->status();
+  if (status.ok()) status = validate(params.getRequest());
+  if (status.ok() && !params.hasSink()) status = Status(Code::invalid_argument, "sink is missing.", "sink");
+  if (!status.ok()) {
+    write_error(status, context.getResults().initError());
+    scope->ended(status.code());
+    return kj::READY_NOW;
+  }
+  auto run = std::make_shared<ScanRun>(kj::mv(scope), params.getSink());
+  run->message.setRoot(params.getRequest());
+  run->left = params.getRequest().getLimit();
+  run->limited = run->left != 0;
+  run->timeout_ms = params.getTimeoutMs();
+  context.releaseParams();
+  return scan_pages(run).then([context, run]() mutable {
+    if (!run->status.ok()) write_error(run->status, context.getResults().initError());
+    run->scope->ended(run->status.code());
+    auto done = run->sink.doneRequest();
+    if (!run->status.ok()) write_error(run->status, done.initError());
+    done.setCursor(run->request().getCursor());
+    return done.send().ignoreResult().attach(std::move(run));  // in flight until the sink has answered
+  });
+}
+
+kj::Promise<void> ReaderServer::scan_pages(std::shared_ptr<ScanRun> run) {
+  QueryContext query = query_context(run->timeout_ms);
+  auto most = static_cast<std::uint32_t>(run->limited ? std::min<std::uint64_t>(run->left, page_vertices) : page_vertices);
+  ConnectionState& connection = rights_->connection();
+  auto page = run_query(connection.loop, *connection.services.clock,
+                        make_scan_page(query, run->request(), most, page_bytes), query.deadline_ns);
+  return page.then([this, run](Frame frame) -> kj::Promise<void> {
+    if (!frame) {
+      run->status = Status(Code::deadline_exceeded, "The time for a page ran out; go on from the cursor.");
+      return kj::READY_NOW;
+    }
+    auto answer = frame.read<schema::Answer>();
+    if (answer.getError().getCode() != schema::ErrorCode::NONE) {
+      run->status = read_error(answer.getError());
+      return kj::READY_NOW;
+    }
+    auto found = answer.getScan();
+    run->message.getRoot<schema::ScanRequest>().setCursor(found.getCursor());
+    bool more = found.getCursor().size() > 0;
+    if (run->limited) {
+      run->left -= std::min<std::uint64_t>(run->left, found.getVertices().size());
+      more = more && run->left > 0;
+    }
+    auto request = run->sink.pageRequest();
+    request.setPage(found);
+    return request.send().then([this, run, more]() -> kj::Promise<void> {
+      return more ? scan_pages(run) : kj::Promise<void>(kj::READY_NOW);
+    });
+  });
+}
+
+}  // namespace
+
+schema::Reader::Client make_reader(kj::Own<SessionRights> rights, const SpaceRoute& space) {
+  return kj::heap<ReaderServer>(kj::mv(rights), space);
+}
+
+}  // namespace engram

@@ -1,0 +1,178 @@
+#include "cluster/gateway/seam.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace engram {
+namespace {
+
+thread_local GatewayLoop* this_loop = nullptr;
+
+}  // namespace
+
+// --- inbox ----------------------------------------------------------------------------------------------------------
+
+LoopInbox::LoopInbox() : event_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+LoopInbox::~LoopInbox() { ::close(event_fd_); }
+
+void LoopInbox::push(std::function<void()> work) {
+  {
+    std::lock_guard lock(mutex_);
+    work_.push_back(std::move(work));
+    if (std::exchange(signalled_, true)) return;
+  }
+  std::uint64_t one = 1;
+  (void)!::write(event_fd_, &one, sizeof one);
+}
+
+void LoopInbox::drain() {
+  std::uint64_t count = 0;
+  (void)!::read(event_fd_, &count, sizeof count);
+  std::vector<std::function<void()>> work;
+  {
+    std::lock_guard lock(mutex_);
+    work.swap(work_);
+    signalled_ = false;
+  }
+  for (auto& one : work) one();
+}
+
+kj::Promise<void> LoopInbox::serve(kj::UnixEventPort& port) {
+  auto observer =
+      kj::heap<kj::UnixEventPort::FdObserver>(port, event_fd_, kj::UnixEventPort::FdObserver::OBSERVE_READ);
+  auto& reference = *observer;
+  return next(reference).attach(kj::mv(observer));
+}
+
+kj::Promise<void> LoopInbox::next(kj::UnixEventPort::FdObserver& observer) {
+  return observer.whenBecomesReadable().then([this, &observer]() {
+    drain();
+    return next(observer);
+  });
+}
+
+// --- calls ----------------------------------------------------------------------------------------------------------
+
+/// One question to one partition. Its answer may come on any thread; all else belongs to the loop.
+class GatewayLoop::Call final : public ReplyPort, public std::enable_shared_from_this<Call> {
+ public:
+  explicit Call(GatewayLoop& loop) : loop_(loop), inbox_(loop.inbox_) {}
+  ~Call() noexcept override {}
+
+  void reply(Frame answer) override {
+    if (this_loop == &loop_) return finish(std::move(answer));
+    inbox_->push([self = shared_from_this(), answer = std::move(answer)]() mutable { self->finish(std::move(answer)); });
+  }
+  [[nodiscard]] bool cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
+
+  void finish(Frame answer) {
+    if (cancelled()) return;
+    KJ_IF_MAYBE(fulfiller, fulfiller_) {
+      (*fulfiller)->fulfill(kj::mv(answer));
+    } else {
+      answer_ = std::move(answer);
+    }
+  }
+  [[nodiscard]] bool answered() const { return static_cast<bool>(answer_); }
+  Frame take() { return std::move(answer_); }
+  kj::Promise<Frame> wait() {
+    auto paf = kj::newPromiseAndFulfiller<Frame>();
+    fulfiller_ = kj::mv(paf.fulfiller);
+    return paf.promise.attach(kj::defer([self = shared_from_this()] {
+      self->cancelled_.store(true, std::memory_order_relaxed);
+      self->fulfiller_ = nullptr;
+    }));
+  }
+
+ private:
+  GatewayLoop& loop_;
+  std::shared_ptr<LoopInbox> inbox_;
+  std::atomic<bool> cancelled_{false};
+  Frame answer_;
+  kj::Maybe<kj::Own<kj::PromiseFulfiller<Frame>>> fulfiller_;
+};
+
+GatewayLoop::GatewayLoop(Engine& engine, const Clock& clock, kj::AsyncIoContext& io)
+    : engine_(engine), clock_(clock), io_(io), unit_(&engine.actors()), inbox_(std::make_shared<LoopInbox>()) {
+  this_loop = this;
+}
+
+kj::Promise<Frame> GatewayLoop::start(PartitionId partition, Mail mail, std::shared_ptr<Call> call,
+                                      std::int64_t deadline_ns) {
+  engine_.send(partition, std::move(mail), &unit_);
+  pump();
+  if (call->answered()) return call->take();
+  return within(call->wait(), deadline_ns);
+}
+
+kj::Promise<Frame> GatewayLoop::ask(PartitionId partition, Frame request, std::int64_t deadline_ns) {
+  auto call = std::make_shared<Call>(*this);
+  return start(partition, RequestMail{std::move(request), call, {}}, call, deadline_ns);
+}
+
+kj::Promise<Frame> GatewayLoop::submit(PartitionId partition, CommandBytes command, std::int64_t deadline_ns) {
+  auto call = std::make_shared<Call>(*this);
+  return start(partition, SubmitMail{std::move(command), call, deadline_ns}, call, deadline_ns);
+}
+
+kj::Promise<Frame> GatewayLoop::within(kj::Promise<Frame> answer, std::int64_t deadline_ns) {
+  auto left = std::max<std::int64_t>(deadline_ns - clock_.monotonic_ns(), 0) * kj::NANOSECONDS;
+  return answer.exclusiveJoin(timer().afterDelay(left).then([]() -> Frame { return {}; }));
+}
+
+namespace {
+
+/// A query's question: its answer is queued, so that it never comes in the middle of the query's own handler.
+class QueryPort final : public ReplyPort {
+ public:
+  QueryPort(std::function<void(std::function<void()>)> queue_here, std::shared_ptr<LoopInbox> inbox, GatewayLoop* loop,
+            std::function<void(Frame)> answered, std::shared_ptr<std::atomic<bool>> cancelled)
+      : queue_here_(std::move(queue_here)),
+        inbox_(std::move(inbox)),
+        loop_(loop),
+        answered_(std::move(answered)),
+        cancelled_(std::move(cancelled)) {}
+
+  void reply(Frame answer) override {
+    auto deliver_answer = [answered = answered_, cancelled = cancelled_, answer = std::move(answer)] {
+      if (!cancelled->load(std::memory_order_relaxed)) answered(answer);
+    };
+    if (this_loop == loop_) return queue_here_(std::move(deliver_answer));
+    // The loop may be waiting: it has to pump after it was told.
+    inbox_->push([deliver_answer = std::move(deliver_answer), loop = loop_] {
+      deliver_answer();
+      loop->pump();
+    });
+  }
+  [[nodiscard]] bool cancelled() const override { return cancelled_->load(std::memory_order_relaxed); }
+
+ private:
+  std::function<void(std::function<void()>)> queue_here_;
+  std::shared_ptr<LoopInbox> inbox_;
+  GatewayLoop* loop_;
+  std::function<void(Frame)> answered_;
+  std::shared_ptr<std::atomic<bool>> cancelled_;
+};
+
+}  // namespace
+
+void GatewayLoop::send(PartitionId partition, Frame request, std::function<void(Frame)> answered,
+                       std::shared_ptr<std::atomic<bool>> cancelled, bool on_worker) {
+  auto port = std::make_shared<QueryPort>(
+      [this](std::function<void()> work) { answered_here_.push_back(std::move(work)); }, inbox_, this,
+      std::move(answered), std::move(cancelled));
+  engine_.send(partition, RequestMail{std::move(request), std::move(port), {}}, on_worker ? nullptr : &unit_);
+}
+
+void GatewayLoop::pump() {
+  if (std::exchange(pumping_, true)) return;
+  while (true) {
+    unit_.run();
+    if (answered_here_.empty()) break;
+    for (auto& one : std::exchange(answered_here_, {})) one();
+  }
+  pumping_ = false;
+}
+
+}  // namespace engram

@@ -1,0 +1,81 @@
+#pragma once
+// The one seam between KJ's event loops and CAF's actors.
+//
+// A loop asks a partition and gets a promise. The partition runs on the loop's own thread if it is idle (InlineUnit), and the
+// answer is there when `ask` returns; otherwise it comes from another thread through the loop's queue of completions, with
+// one wake-up for as many as have gathered.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <kj/async-io.h>
+#include <kj/async-unix.h>
+
+#include "actors/messages/mail.h"
+#include "actors/runtime/inline_unit.h"
+#include "cluster/node/engine.h"
+
+namespace engram {
+
+/// Work that other threads hand to a loop.
+class LoopInbox {
+ public:
+  LoopInbox();
+  ~LoopInbox();
+  /// Any thread.
+  void push(std::function<void()> work);
+  /// The loop's thread: runs what is there, again and again; never resolves.
+  kj::Promise<void> serve(kj::UnixEventPort& port);
+
+ private:
+  void drain();
+  kj::Promise<void> next(kj::UnixEventPort::FdObserver& observer);
+
+  int event_fd_;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> work_;
+  bool signalled_ = false;
+};
+
+/// What belongs to one event loop. Only its own thread may touch it, but for the inbox.
+class GatewayLoop {
+ public:
+  GatewayLoop(Engine& engine, const Clock& clock, kj::AsyncIoContext& io);
+
+  /// Sends a request to a partition. An empty frame once `deadline_ns` (monotonic) has passed. Dropping the promise cancels
+  /// what has not begun.
+  kj::Promise<Frame> ask(PartitionId partition, Frame request, std::int64_t deadline_ns);
+  kj::Promise<Frame> submit(PartitionId partition, CommandBytes command, std::int64_t deadline_ns);
+  /// Puts an end to waiting for a promise; used only where the answer is not there at once, since a timer costs.
+  kj::Promise<Frame> within(kj::Promise<Frame> answer, std::int64_t deadline_ns);
+
+  /// For queries: the answer goes to `answered` on this thread, but never before `send` returned; until `pump` is called if
+  /// the partition ran right here.
+  void send(PartitionId partition, Frame request, std::function<void(Frame)> answered,
+            std::shared_ptr<std::atomic<bool>> cancelled, bool on_worker);
+  /// Runs the partitions that became ready, and delivers what they answered, until nothing is left to do here.
+  void pump();
+
+  Engine& engine() { return engine_; }
+  kj::AsyncIoContext& io() { return io_; }
+  const Clock& clock() const { return clock_; }
+  kj::Timer& timer() { return io_.provider->getTimer(); }
+  std::shared_ptr<LoopInbox> inbox() { return inbox_; }
+
+ private:
+  class Call;
+  kj::Promise<Frame> start(PartitionId partition, Mail mail, std::shared_ptr<Call> call, std::int64_t deadline_ns);
+
+  Engine& engine_;
+  const Clock& clock_;
+  kj::AsyncIoContext& io_;
+  InlineUnit unit_;
+  std::shared_ptr<LoopInbox> inbox_;
+  std::vector<std::function<void()>> answered_here_;
+  bool pumping_ = false;
+};
+
+}  // namespace engram

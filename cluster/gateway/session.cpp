@@ -1,0 +1,268 @@
+// The bootstrap capability and the session: who may do what.
+
+#include "cluster/gateway/capabilities.h"
+#include "cluster/logging/logging.h"
+
+namespace engram {
+namespace {
+
+constexpr std::size_t max_ping_bytes = 64 << 10;
+
+class EngramServer final : public schema::Engram::Server {
+ public:
+  explicit EngramServer(kj::Own<ConnectionState> state) : state_(kj::mv(state)) {}
+
+  kj::Promise<void> authenticate(AuthenticateContext context) override {
+    auto results = context.getResults();
+    auto grant = check(context.getParams().getToken());
+    state_->services.metrics->requests.record(Operation::authenticate, grant.status().code(), 0);
+    if (!grant.ok()) {
+      write_error(grant.status(), results.initError());
+      return kj::READY_NOW;
+    }
+    state_->authenticated = true;
+    if (state_->stream != nullptr)
+      state_->stream->set_max_message_bytes(state_->services.config->listen.max_message_bytes);
+    results.setRole(static_cast<schema::Role>(grant->role));
+    bool open_mode = state_->services.tokens == nullptr;
+    results.setSession(make_session(kj::refcounted<SessionRights>(kj::addRef(*state_), std::move(*grant), open_mode)));
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> ping(PingContext context) override {
+    auto payload = context.getParams().getPayload();
+    state_->last_call_ns = state_->services.clock->monotonic_ns();
+    KJ_REQUIRE(payload.size() <= max_ping_bytes, "ping: payload is larger than 64 KiB");
+    context.getResults().setPayload(payload);
+    return kj::READY_NOW;
+  }
+
+ private:
+  Result<Grant> check(capnp::Data::Reader token) {
+    GatewayServices& services = state_->services;
+    if (services.tokens == nullptr) {
+      Grant all;
+      all.name = "open";
+      all.role = Role::admin;
+      return all;
+    }
+    // Without the port: a new connection is no new peer.
+    auto address = parse_endpoint(state_->peer);
+    std::string peer = limiter_peer(address.ok() ? address->host : state_->peer);
+    if (std::int64_t wait = services.limiter->wait_ms(peer); wait > 0)
+      return Status(Code::overloaded,
+                    "Too many wrong tokens from this address; wait " + std::to_string(wait) + " ms.", "token");
+    auto grant = services.tokens->authenticate({reinterpret_cast<const std::byte*>(token.begin()), token.size()});
+    if (grant.ok()) {
+      services.limiter->succeeded(peer);
+    } else {
+      services.limiter->failed(peer);
+      services.metrics->connections.authentication_failures.add();
+      log_event(LogLevel::warn, "authentication failed", {{"peer", state_->peer}});
+    }
+    return grant;
+  }
+
+  kj::Own<ConnectionState> state_;
+};
+
+SpaceRoute route_of(schema::SpaceInfo::Reader info, std::uint32_t partitions) {
+  SpaceRoute route;
+  route.id = {info.getId()};
+  route.placement = static_cast<Placement>(info.getPlacement());
+  route.home = home_of_space({info.getName().begin(), info.getName().size()}, partitions);
+  return route;
+}
+
+class SessionServer final : public schema::Session::Server {
+ public:
+  explicit SessionServer(kj::Own<SessionRights> rights) : rights_(kj::mv(rights)) {}
+
+  kj::Promise<void> info(InfoContext context) override {
+    GatewayServices& services = rights_->connection().services;
+    auto info = context.getResults().initInfo();
+    info.setVersion(engram_version());
+    info.setNode(services.node);
+    info.setPartitions(services.engine->partitions());
+    info.setMaxCommandBytes(static_cast<std::uint32_t>(services.config->limits.max_command_bytes));
+    info.setMaxOperations(static_cast<std::uint32_t>(services.config->limits.max_operations));
+    info.setRole(static_cast<schema::Role>(rights_->grant().role));
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> openSpace(OpenSpaceContext context) override {
+    auto scope = kj::heap<CallScope>(kj::addRef(*rights_), Operation::open_space);
+    auto name = context.getParams().getName();
+    std::string_view wanted(name.begin(), name.size());
+    Status status = scope->status();
+    if (status.ok() && !rights_->grant().allows_space(wanted))
+      status = Status(Code::permission_denied, "The token is not allowed to use this space.", "name");
+    if (!status.ok()) {
+      write_error(status, context.getResults().initError());
+      scope->ended(status.code());
+      return kj::READY_NOW;
+    }
+    Engine& engine = *rights_->connection().services.engine;
+    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) { out.setFindSpace(name); });
+    PartitionId home = home_of_space(wanted, engine.partitions());
+    std::int64_t deadline_ns = deadline_of(*rights_->connection().services.clock, 0);
+    return rights_->connection().loop.ask(home, std::move(request), deadline_ns)
+        .then([this, context, scope = kj::mv(scope)](Frame frame) mutable {
+          if (!frame) frame = error_answer({Code::deadline_exceeded, "The time given ran out."});
+          auto answer = frame.read<schema::Answer>();
+          auto results = context.getResults();
+          scope->ended(static_cast<Code>(answer.getError().getCode()));
+          if (answer.getError().getCode() != schema::ErrorCode::NONE) {
+            results.setError(answer.getError());
+            return;
+          }
+          results.setSpace(answer.getFindSpace());
+          SpaceRoute route = route_of(answer.getFindSpace(), rights_->connection().services.engine->partitions());
+          results.setReader(make_reader(kj::addRef(*rights_), route));
+          if (rights_->grant().allows(Role::write)) results.setWriter(make_writer(kj::addRef(*rights_), route));
+        });
+  }
+
+  kj::Promise<void> listSpaces(ListSpacesContext context) override;
+  kj::Promise<void> admin(AdminContext context) override {
+    if (rights_->grant().allows(Role::admin)) {
+      context.getResults().setAdmin(make_admin(kj::addRef(*rights_)));
+    } else {
+      write_error({Code::permission_denied, "This needs a token with the role admin.", "role"},
+                  context.getResults().initError());
+    }
+    return kj::READY_NOW;
+  }
+
+ private:
+  kj::Array<kj::Promise<Frame>> ask_for_spaces(capnp::Text::Reader after, std::uint32_t limit);
+  kj::Promise<void> count_spaces(capnp::List<schema::SpaceInfo>::Builder spaces);
+
+  kj::Own<SessionRights> rights_;
+};
+
+kj::Promise<void> SessionServer::listSpaces(ListSpacesContext context) {
+  auto scope = kj::heap<CallScope>(kj::addRef(*rights_), Operation::list_spaces);
+  if (!scope->status().ok()) {
+    write_error(scope->status(), context.getResults().initError());
+    scope->ended(scope->status().code());
+    return kj::READY_NOW;
+  }
+  std::uint32_t limit = std::min<std::uint32_t>(std::max<std::uint32_t>(context.getParams().getLimit(), 1), 10'000);
+  return kj::joinPromises(ask_for_spaces(context.getParams().getAfter(), limit))
+      .then([this, context, limit, scope = kj::mv(scope)](kj::Array<Frame> answers) mutable -> kj::Promise<void> {
+        std::vector<schema::SpaceInfo::Reader> all;
+        Status failed;
+        for (Frame& frame : answers) {
+          if (!frame) {
+            failed = Status(Code::deadline_exceeded, "The time given ran out.");
+            break;
+          }
+          auto answer = frame.read<schema::Answer>();
+          if (answer.isFindSpace()) {
+            all.push_back(answer.getFindSpace());
+          } else if (answer.isListSpaces()) {
+            for (auto space : answer.getListSpaces()) all.push_back(space);
+          } else if (answer.getError().getCode() != schema::ErrorCode::UNKNOWN_SPACE) {
+            failed = read_error(answer.getError());
+          }
+        }
+        scope->ended(failed.code());
+        if (!failed.ok()) {
+          write_error(failed, context.getResults().initError());
+          return kj::READY_NOW;
+        }
+        std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.getName() < b.getName(); });
+        auto results = context.getResults();
+        results.setMore(all.size() > limit);
+        auto list = results.initSpaces(static_cast<unsigned>(std::min<std::size_t>(all.size(), limit)));
+        for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, all[i]);
+        return count_spaces(list);
+      });
+}
+
+/// A spread space has a share in every partition: its counts are their sum.
+kj::Promise<void> SessionServer::count_spaces(capnp::List<schema::SpaceInfo>::Builder spaces) {
+  ConnectionState& connection = rights_->connection();
+  std::int64_t deadline_ns = deadline_of(*connection.services.clock, 0);
+  kj::Vector<kj::Promise<Frame>> asked;
+  for (std::uint16_t i = 0; i < connection.services.engine->partitions(); ++i) {
+    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) {
+      auto ids = out.initCountSpaces(spaces.size());
+      for (unsigned at = 0; at < spaces.size(); ++at) ids.set(at, spaces[at].getId());
+    });
+    asked.add(connection.loop.ask({i}, std::move(request), deadline_ns));
+  }
+  return kj::joinPromises(asked.releaseAsArray()).then([spaces](kj::Array<Frame> answers) mutable {
+    for (unsigned at = 0; at < spaces.size(); ++at) {
+      std::uint64_t vertices = 0, edges = 0, bytes = 0;
+      for (Frame& frame : answers) {
+        if (!frame || !frame.read<schema::Answer>().isListSpaces()) continue;
+        auto share = frame.read<schema::Answer>().getListSpaces()[at];
+        vertices += share.getVertices();
+        edges += share.getEdges();
+        bytes += share.getBytes();
+      }
+      spaces[at].setVertices(vertices);
+      spaces[at].setEdges(edges);
+      spaces[at].setBytes(bytes);
+    }
+  });
+}
+
+/// The next `limit` spaces and one more, of each partition; or, for a token that may see some spaces only, those by name.
+kj::Array<kj::Promise<Frame>> SessionServer::ask_for_spaces(capnp::Text::Reader after, std::uint32_t limit) {
+  ConnectionState& connection = rights_->connection();
+  std::uint32_t partitions = connection.services.engine->partitions();
+  std::int64_t deadline_ns = deadline_of(*connection.services.clock, 0);
+  kj::Vector<kj::Promise<Frame>> asked;
+  for (const std::string& name : rights_->grant().spaces) {
+    if (name <= std::string_view(after.begin(), after.size())) continue;
+    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) { out.setFindSpace(name.c_str()); });
+    asked.add(connection.loop.ask(home_of_space(name, partitions), std::move(request), deadline_ns));
+  }
+  if (!rights_->grant().spaces.empty()) return asked.releaseAsArray();
+  for (std::uint16_t i = 0; i < partitions; ++i) {
+    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) {
+      auto list = out.initListSpaces();
+      list.setAfter(after);
+      list.setLimit(limit + 1);
+    });
+    asked.add(connection.loop.ask({i}, std::move(request), deadline_ns));
+  }
+  return asked.releaseAsArray();
+}
+
+}  // namespace
+
+Status SessionRights::admit() {
+  TokenStore* tokens = connection_->services.tokens;
+  if (!open_mode_ && tokens != nullptr && !tokens->still_valid(grant_.name, grant_.generation))
+    return {Code::unauthenticated, "The token was revoked, changed or has expired; authenticate again."};
+  return connection_->admit();
+}
+
+CallScope::CallScope(kj::Own<SessionRights> rights, Operation operation)
+    : rights_(kj::mv(rights)),
+      operation_(operation),
+      started_ns_(rights_->connection().services.clock->monotonic_ns()),
+      status_(rights_->admit()) {}
+
+CallScope::~CallScope() noexcept(false) {
+  if (rights_.get() == nullptr) return;
+  GatewayServices& services = rights_->connection().services;
+  if (status_.ok()) rights_->leave();
+  auto elapsed = static_cast<std::uint64_t>(services.clock->monotonic_ns() - started_ns_);
+  services.metrics->requests.record(operation_, code_, elapsed);
+}
+
+std::int64_t deadline_of(const Clock& clock, std::uint32_t timeout_ms, std::uint32_t default_ms) {
+  constexpr std::uint32_t longest_ms = 600'000;
+  std::uint32_t wait = timeout_ms == 0 ? default_ms : std::min(timeout_ms, longest_ms);
+  return clock.monotonic_ns() + std::int64_t{wait} * 1'000'000;
+}
+
+schema::Engram::Client make_bootstrap(kj::Own<ConnectionState> state) { return kj::heap<EngramServer>(kj::mv(state)); }
+schema::Session::Client make_session(kj::Own<SessionRights> rights) { return kj::heap<SessionServer>(kj::mv(rights)); }
+
+}  // namespace engram

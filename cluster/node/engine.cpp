@@ -1,0 +1,178 @@
+#include "cluster/node/engine.h"
+
+#include <future>
+
+#include "cluster/logging/logging.h"
+#include "cluster/node/replay.h"
+
+namespace engram {
+
+namespace {
+
+constexpr unsigned loader_threads = 4;
+
+class FlushPort final : public ReplyPort {
+ public:
+  void reply(Frame) override { done_.set_value(); }
+  std::future<void> wait() { return done_.get_future(); }
+
+ private:
+  std::promise<void> done_;
+};
+
+PartitionLimits limits_of(const Config& config, std::uint32_t partitions) {
+  PartitionLimits limits;
+  limits.write_back_bytes = config.warm.write_back_bytes;
+  limits.write_back_after_ns = config.warm.write_back_after_ms * 1'000'000;
+  // While the warm store cannot be written, what is dirty stays in memory; past this, writes are refused.
+  limits.max_dirty_bytes = std::max<std::size_t>(config.hot.bytes / partitions / 2, 4 * limits.write_back_bytes);
+  return limits;
+}
+
+std::string warm_path(const Config& config, PartitionId id) {
+  return config.data.dir + "/warm/p" + std::to_string(id.value);
+}
+
+}  // namespace
+
+Engine::Engine(EngineOptions options, const Clock& clock, Metrics& metrics)
+    : options_(std::move(options)), clock_(clock), metrics_(metrics) {}
+
+Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Files& files, const Clock& clock, Random& random,
+                                             Metrics& metrics) {
+  std::unique_ptr<Engine> engine(new Engine(std::move(options), clock, metrics));
+  const Config& config = engine->options_.config;
+  LogOptions log_options;
+  log_options.dir = config.data.dir;
+  log_options.archived_dir = config.data.archived_dir;
+  log_options.log_id = engine->options_.identity.log_id;
+  log_options.segment_bytes = config.log.segment_bytes;
+  log_options.rotate_after_ns = config.log.rotate_after_ms * 1'000'000;
+  log_options.spare_segments = static_cast<unsigned>(config.log.spare_segments);
+  auto log = CommandLog::open(files, clock, log_options);
+  if (!log.ok()) return log.status();
+  engine->log_ = std::move(log).value();
+  if (Status status = engine->open_stores(random); !status.ok()) return status;
+  if (Status status = engine->replay(files); !status.ok()) return status;
+  engine->start_actors();
+  engine->register_metrics();
+  return engine;
+}
+
+Status Engine::open_stores(Random& random) {
+  const Config& config = options_.config;
+  std::uint32_t partitions = options_.identity.partitions;
+  for (std::uint16_t i = 0; i < partitions; ++i) {
+    WarmOptions warm;
+    warm.path = warm_path(config, {i});
+    warm.initial_map_bytes = config.warm.initial_map_bytes;
+    auto store = WarmStore::open(warm);
+    if (!store.ok()) return store.status();
+    CoreOptions core;
+    core.self = {i};
+    core.partitions = partitions;
+    core.hot_bytes = config.hot.bytes / partitions;
+    core.sessions.ttl_ns = config.limits.session_ttl_ms * 1'000'000;
+    core.sessions.max_sessions = config.limits.max_sessions;
+    std::uint64_t seed = 0;
+    random.fill(std::as_writable_bytes(std::span(&seed, 1)));
+    runtimes_.push_back(std::make_unique<PartitionRuntime>(core, limits_of(config, partitions),
+                                                           std::move(store).value(), services_, clock_, seed));
+  }
+  return {};
+}
+
+Status Engine::replay(Files& files) {
+  std::int64_t started = clock_.monotonic_ns();
+  std::vector<PartitionCore*> cores;
+  for (auto& runtime : runtimes_) {
+    PartitionCore& core = runtime->partition().core();
+    if (Status status = core.open(&runtime->store()); !status.ok()) return status;
+    stored_.push_back(core.applied());
+    cores.push_back(&core);
+  }
+  auto replayed = replay_log(
+      files, {options_.config.data.dir, options_.identity.log_id, options_.replay_progress}, cores);
+  if (!replayed.ok()) return replayed.status();
+  log_event(LogLevel::info, "log replayed",
+            {{"commands", *replayed}, {"ms", (clock_.monotonic_ns() - started) / 1'000'000}});
+  return {};
+}
+
+void Engine::start_actors() {
+  system_config_ = std::make_unique<caf::actor_system_config>();
+  std::size_t workers = std::max(2u, std::thread::hardware_concurrency());
+  // Work stealing lets a worker sleep 50 us between polls, and an enqueue cannot wake it: measured 100 us a message.
+  system_config_->set("scheduler.policy", caf::atom("sharing")).set("scheduler.max-threads", workers);
+  system_ = std::make_unique<caf::actor_system>(*system_config_);
+  loaders_ = std::make_unique<BlockingPool>(loader_threads);
+  writers_ = std::make_unique<BlockingPool>(1);
+  services_.inbox = &inbox_;
+  services_.loaders = loaders_.get();
+  services_.writers = writers_.get();
+  services_.fatal = options_.fatal;
+  services_.observe_write_back = [this](std::size_t records, std::int64_t elapsed_ns) {
+    metrics_.write_back.batches.add();
+    metrics_.write_back.records.add(records);
+    metrics_.write_back.batch.record(static_cast<std::uint64_t>(elapsed_ns));
+  };
+  services_.report_write_back = [this](PartitionId partition, const Status& status) {
+    if (!status.ok()) metrics_.write_back.errors.add();
+    log_event(status.ok() ? LogLevel::info : LogLevel::error,
+              status.ok() ? "warm store can be written again" : "warm store cannot be written",
+              {{"partition", partition.value}, {"error", status.message()}});
+  };
+  for (auto& runtime : runtimes_) services_.partitions.push_back(system_->spawn<PartitionActor>(runtime.get()));
+  LogActorOptions log;
+  log.log = log_.get();
+  log.inbox = &inbox_;
+  log.gauges = &log_gauges_;
+  log.partitions = services_.partitions;
+  log.fatal = options_.fatal;
+  log.observe = [this](std::int64_t sync_ns, std::size_t records, std::size_t bytes) {
+    metrics_.log.records.add(records);
+    metrics_.log.bytes.add(bytes);
+    metrics_.log.groups.add();
+    metrics_.log.group_records.record(records);
+    metrics_.log.sync.record(static_cast<std::uint64_t>(sync_ns));
+  };
+  services_.log = system_->spawn<LogActor, caf::detached>(std::move(log));
+  for (std::size_t i = 0; i < runtimes_.size(); ++i)
+    send({static_cast<std::uint16_t>(i)}, RecoveredMail{stored_[i]}, nullptr);
+}
+
+void Engine::send(PartitionId to, Mail mail, caf::execution_unit* unit) {
+  deliver(services_.partitions[to.value], std::make_shared<Mail>(std::move(mail)), unit);
+}
+
+Status Engine::shut_down(std::int64_t timeout_ms) {
+  if (system_ == nullptr) return {};
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  std::vector<std::future<void>> flushed;
+  for (std::uint16_t i = 0; i < runtimes_.size(); ++i) {
+    auto port = std::make_shared<FlushPort>();
+    flushed.push_back(port->wait());
+    send({i}, FlushMail{std::move(port)}, nullptr);
+  }
+  bool in_time = true;
+  for (auto& one : flushed) in_time = one.wait_until(deadline) == std::future_status::ready && in_time;
+  services_.stopping = true;
+  for (auto& partition : services_.partitions) caf::anon_send_exit(partition, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(services_.log, caf::exit_reason::user_shutdown);
+  writers_.reset();  // what they still tell the partitions goes nowhere
+  loaders_.reset();
+  services_.partitions.clear();
+  services_.log = nullptr;
+  system_.reset();  // waits for the actors
+  Status closed = log_->close();
+  if (!in_time)
+    return {Code::deadline_exceeded, "Not everything could be written back in time; the next start replays the log."};
+  return closed;
+}
+
+Engine::~Engine() {
+  registrations_.clear();
+  if (system_ != nullptr) (void)shut_down(0);
+}
+
+}  // namespace engram

@@ -1,0 +1,74 @@
+#pragma once
+// The engine of one node without its front: log, warm stores, partitions and the actors that run them.
+// Opening it recovers: each partition from its warm store, then the log behind that, the partitions side by side.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/partition/partition_actor.h"
+#include "cluster/config/config.h"
+#include "cluster/identity/node_identity.h"
+#include "cluster/operations/metrics.h"
+#include "storage/base/random.h"
+#include "storage/files/files.h"
+
+namespace engram {
+
+struct EngineOptions {
+  Config config;
+  NodeIdentity identity;
+  std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> replay_progress;
+  /// Called when the engine must not go on (the log failed, stored data is damaged): has to end the process.
+  std::function<void(const Status&)> fatal;
+};
+
+class Engine {
+ public:
+  static Result<std::unique_ptr<Engine>> open(EngineOptions options, Files& files, const Clock& clock, Random& random,
+                                              Metrics& metrics);
+  ~Engine();
+
+  [[nodiscard]] std::uint32_t partitions() const { return static_cast<std::uint32_t>(runtimes_.size()); }
+  /// Hands mail to a partition; on `unit`'s thread if the partition is idle and `unit` is not null.
+  void send(PartitionId to, Mail mail, caf::execution_unit* unit);
+  caf::actor_system& actors() { return *system_; }
+  [[nodiscard]] const PartitionGauges& gauges(PartitionId id) { return runtimes_[id.value]->partition().gauges(); }
+  WarmStore& store(PartitionId id) { return runtimes_[id.value]->store(); }
+  CommandLog& log() { return *log_; }
+  [[nodiscard]] std::size_t log_inbox() const { return inbox_.waiting(); }
+
+  /// Brings the counters up to date that the parts of the engine keep for themselves; any thread.
+  void refresh_metrics();
+
+  /// Writes everything back and seals the log, so that the next start replays nothing. No new work may come any more.
+  Status shut_down(std::int64_t timeout_ms);
+
+ private:
+  Engine(EngineOptions options, const Clock& clock, Metrics& metrics);
+  Status open_stores(Random& random);
+  Status replay(Files& files);
+  void start_actors();
+  void register_metrics();
+
+  EngineOptions options_;
+  const Clock& clock_;
+  Metrics& metrics_;
+  std::unique_ptr<CommandLog> log_;
+  std::vector<Lsn> stored_;  // what the warm stores had at start
+  LogInbox inbox_;
+  LogGauges log_gauges_;
+  PartitionServices services_;
+  std::vector<std::unique_ptr<PartitionRuntime>> runtimes_;
+  std::unique_ptr<BlockingPool> loaders_;
+  std::unique_ptr<BlockingPool> writers_;
+  std::unique_ptr<caf::actor_system_config> system_config_;
+  std::unique_ptr<caf::actor_system> system_;
+  std::vector<MetricRegistration> registrations_;
+  std::mutex refreshing_;
+  std::uint64_t first_segments_ = 0;  // at the first look, to count from
+  std::uint64_t first_archived_ = ~std::uint64_t{0};
+};
+
+}  // namespace engram

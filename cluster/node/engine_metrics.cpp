@@ -1,0 +1,89 @@
+// What the engine's parts count, as the operations port shows it.
+
+#include "cluster/node/engine.h"
+
+namespace engram {
+namespace {
+
+double read(const std::atomic<std::uint64_t>& value) {
+  return static_cast<double>(value.load(std::memory_order_relaxed));
+}
+
+}  // namespace
+
+void Engine::register_metrics() {
+  auto add = [this](std::string name, std::string help, std::map<std::string, std::string> labels,
+                    std::function<double()> value) {
+    registrations_.push_back(
+        metrics_.add({std::move(name), std::move(help), MetricKind::gauge, std::move(labels), std::move(value)}));
+  };
+  for (std::uint16_t i = 0; i < runtimes_.size(); ++i) {
+    std::map<std::string, std::string> label{{"partition", std::to_string(i)}};
+    const PartitionGauges& gauges = runtimes_[i]->partition().gauges();
+    auto of = [](const std::atomic<std::uint64_t>& value) { return [&value] { return read(value); }; };
+    add("partition_applied_lsn", "LSN of the last applied command.", label, of(gauges.applied_lsn));
+    add("partition_pending_commands", "Commands on their way through the log, not applied yet: the depth of the mailbox.",
+        label, of(gauges.pending_records));
+    add("partition_waiting_reads", "Reads that wait for the warm store or for a lock.", label, of(gauges.waiting_reads));
+    add("partition_transactions", "Transactions being coordinated.", label, of(gauges.transactions));
+    add("partition_sessions", "Client sessions in the session table.", label, of(gauges.sessions));
+    add("partition_spaces", "Spaces known.", label, of(gauges.spaces));
+    add("partition_hot_bytes", "Memory of the hot tier.", label, of(gauges.hot_bytes));
+    add("partition_hot_vertices", "Vertices in memory.", label, of(gauges.hot_vertices));
+    WarmStore* store = &runtimes_[i]->store();
+    add("warm_map_bytes", "Size of the LMDB map.", label,
+        [store] { return static_cast<double>(store->sizes().map_bytes); });
+    add("warm_used_bytes", "LMDB pages in use.", label,
+        [store] { return static_cast<double>(store->sizes().used_bytes); });
+    add("warm_file_bytes", "Size of the LMDB file.", label,
+        [store] { return static_cast<double>(store->sizes().file_bytes); });
+  }
+  add("log_inbox_records", "Commands that wait for the log.", {},
+      [this] { return static_cast<double>(inbox_.waiting()); });
+  add("log_archived_bytes", "Bytes in the archive of logs.", {},
+      [this] { return static_cast<double>(log_->stats().archived_bytes); });
+}
+
+void Engine::refresh_metrics() {
+  std::lock_guard lock(refreshing_);
+  struct {
+    std::uint64_t hits_hot = 0, hits_warm = 0, evictions = 0, hot = 0, dirty = 0, sessions = 0, committed = 0, aborted = 0,
+                  in_doubt = 0;
+  } sum;
+  for (auto& runtime : runtimes_) {
+    const PartitionGauges& gauges = runtime->partition().gauges();
+    sum.hits_hot += gauges.hot_hits;
+    sum.hits_warm += gauges.warm_reads;
+    sum.evictions += gauges.evictions;
+    sum.hot += gauges.hot_bytes;
+    sum.dirty += gauges.dirty_bytes;
+    sum.sessions += gauges.sessions;
+    sum.committed += gauges.committed;
+    sum.aborted += gauges.aborted;
+    sum.in_doubt += gauges.in_doubt;
+  }
+  // Counters only grow: what is new since the last look is added.
+  auto raise = [](Counter& counter, std::uint64_t to) {
+    if (to > counter.value()) counter.add(to - counter.value());
+  };
+  raise(metrics_.tiers.hits_hot, sum.hits_hot);
+  raise(metrics_.tiers.hits_warm, sum.hits_warm);
+  raise(metrics_.tiers.evictions, sum.evictions);
+  raise(metrics_.transactions.committed, sum.committed);
+  raise(metrics_.transactions.aborted, sum.aborted);
+  raise(metrics_.log.errors, log_gauges_.refused_groups);
+  metrics_.tiers.hot_bytes.set(static_cast<std::int64_t>(sum.hot));
+  metrics_.tiers.dirty_bytes.set(static_cast<std::int64_t>(sum.dirty));
+  metrics_.transactions.in_doubt.set(static_cast<std::int64_t>(sum.in_doubt));
+  metrics_.connections.sessions.set(static_cast<std::int64_t>(sum.sessions));
+  LogStats log = log_->stats();
+  std::uint64_t whole = log.segments + log.archived_segments;
+  if (first_segments_ == 0) first_segments_ = whole;
+  if (first_archived_ > log.archived_segments) first_archived_ = log.archived_segments;
+  raise(metrics_.log.segments_sealed, whole - std::min(whole, first_segments_));
+  raise(metrics_.log.segments_archived, log.archived_segments - first_archived_);
+  metrics_.log.segments.set(static_cast<std::int64_t>(log.segments));
+  metrics_.log.spare_segments.set(static_cast<std::int64_t>(log.spare_segments));
+}
+
+}  // namespace engram

@@ -1,0 +1,176 @@
+#include "cluster/node/node.h"
+
+#include <cstdio>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "cluster/logging/logging.h"
+
+namespace engram {
+namespace {
+
+/// The end of a process that must not go on: nothing is flushed, since what is on disk is what can be trusted.
+[[noreturn]] void stop_at_once(const Status& status) {
+  log_event(LogLevel::error, "engine stopped", {{"error", status.message()}});
+  stop_logging();
+  std::fprintf(stderr, "engram: stopped: %s\n", status.message().c_str());
+  ::_exit(70);
+}
+
+}  // namespace
+
+Status Node::start() {
+  for (const std::string& warning : loaded_.warnings) log_event(LogLevel::warn, "configuration", {{"warning", warning}});
+  IdentityOptions identity;
+  identity.data_dir = config_.data.dir;
+  identity.ordinal = static_cast<std::uint32_t>(config_.node.ordinal);
+  identity.partitions = static_cast<std::uint32_t>(config_.node.partitions);
+  identity.default_partitions = std::max(1u, std::thread::hardware_concurrency());
+  auto directory = NodeDirectory::open(identity, files_, random_, clock_);
+  if (!directory.ok()) return directory.status();
+  directory_ = std::make_unique<NodeDirectory>(std::move(*directory));
+  if (Status status = open_security(); !status.ok()) return status;
+  if (Status status = open_operations(); !status.ok()) return status;
+  if (Status status = open_engine(); !status.ok()) return status;
+  services_.config = &config_;
+  services_.engine = engine_.get();
+  services_.metrics = &metrics_;
+  services_.clock = &clock_;
+  services_.tokens = tokens_.get();
+  services_.tls = tls_.get();
+  services_.limiter = &limiter_;
+  services_.node = directory_->identity().ordinal;
+  services_.status = [this] { return status_.text(); };
+  auto gateway = Gateway::start(services_);
+  if (!gateway.ok()) return gateway.status();
+  gateway_ = std::move(*gateway);
+  readiness_.ready();
+  log_event(LogLevel::info, "ready",
+            {{"rpc", gateway_->address().empty() ? "none" : gateway_->address()},
+             {"unix", config_.listen.unix},
+             {"operations", operations_ == nullptr ? "none" : operations_->endpoint().text()},
+             {"data", config_.data.dir},
+             {"partitions", engine_->partitions()}});
+  return {};
+}
+
+Status Node::open_security() {
+  if (!config_.security.tokens.empty()) {
+    auto tokens = TokenStore::open(config_.security.tokens, clock_);
+    if (!tokens.ok()) return tokens.status();
+    tokens_ = std::move(*tokens);
+  }
+  if (!config_.tls.certificate.empty()) {
+    auto tls = TlsFiles::open({config_.tls.certificate, config_.tls.key, config_.tls.client_ca}, clock_);
+    if (!tls.ok()) return tls.status();
+    tls_ = std::move(*tls);
+  }
+  return {};
+}
+
+Status Node::open_operations() {
+  status_.set_section("node", [this](nlohmann::json& out) {
+    const NodeIdentity& identity = directory_->identity();
+    out["version"] = engram_version();
+    out["ordinal"] = identity.ordinal;
+    out["cluster_id"] = identity.cluster_id.hex();
+    out["partitions"] = identity.partitions;
+    out["data_dir"] = config_.data.dir;
+    out["phase"] = phase_name(readiness_.phase());
+    out["uptime_seconds"] = metrics_.uptime_seconds();
+  });
+  metrics_.add_volume("data", config_.data.dir);
+  metrics_.add_volume("archived", config_.data.archived_dir);
+  if (is_off(config_.operations.address)) return {};
+  auto endpoint = parse_endpoint(config_.operations.address);
+  if (!endpoint.ok()) return endpoint.status();
+  OperationsOptions options;
+  options.endpoint = *endpoint;
+  auto server = OperationsServer::start(options, readiness_,
+                                        {[this] {
+                                           if (Engine* engine = live_engine_.load()) engine->refresh_metrics();
+                                           return metrics_.text();
+                                         },
+                                         [this] { return status_.text(); }});
+  if (!server.ok()) return server.status();
+  operations_ = std::move(*server);
+  return {};
+}
+
+Status Node::open_engine() {
+  EngineOptions options;
+  options.config = config_;
+  options.identity = directory_->identity();
+  options.replay_progress = [this](std::uint64_t done, std::uint64_t total) {
+    readiness_.replaying(done, total);
+    if (clock_.monotonic_ns() - last_progress_ns_ < 1'000'000'000) return;
+    last_progress_ns_ = clock_.monotonic_ns();
+    log_event(LogLevel::info, "replaying the log", {{"done_bytes", done}, {"total_bytes", total}});
+  };
+  options.fatal = [this](const Status& status) {
+    readiness_.fail(status.message());
+    stop_at_once(status);
+  };
+  auto engine = Engine::open(std::move(options), files_, clock_, random_, metrics_);
+  if (!engine.ok()) return engine.status();
+  engine_ = std::move(*engine);
+  live_engine_ = engine_.get();
+  status_.set_section("partitions", [this](nlohmann::json& out) {
+    out = nlohmann::json::array();
+    for (std::uint16_t i = 0; i < engine_->partitions(); ++i) {
+      const PartitionGauges& gauges = engine_->gauges({i});
+      out.push_back({{"partition", i},
+                     {"applied_lsn", gauges.applied_lsn.load()},
+                     {"hot_bytes", gauges.hot_bytes.load()},
+                     {"hot_vertices", gauges.hot_vertices.load()},
+                     {"dirty_bytes", gauges.dirty_bytes.load()},
+                     {"pending_commands", gauges.pending_records.load()},
+                     {"transactions", gauges.transactions.load()},
+                     {"sessions", gauges.sessions.load()},
+                     {"spaces", gauges.spaces.load()},
+                     {"warm_used_bytes", engine_->store({i}).sizes().used_bytes},
+                     {"warm_synced_lsn", engine_->store({i}).synced_lsn().value}});
+    }
+  });
+  status_.set_section("log", [this](nlohmann::json& out) {
+    LogStats stats = engine_->log().stats();
+    out = {{"end_position", stats.end_position}, {"records", stats.records},   {"groups", stats.groups},
+           {"syncs", stats.syncs},               {"segments", stats.segments}, {"archived_segments", stats.archived_segments},
+           {"archive_error", stats.archive_error}};
+  });
+  return {};
+}
+
+void Node::reload() {
+  auto report = [](const char* what, const Result<bool>& changed) {
+    if (!changed.ok()) {
+      log_event(LogLevel::error, "reload failed: the old ones stay in use", {{"what", what}, {"error", changed.status().message()}});
+    } else if (changed.value()) {
+      log_event(LogLevel::info, "reloaded", {{"what", what}});
+    }
+  };
+  if (tokens_ != nullptr) report("tokens", tokens_->reload_if_changed());
+  if (tls_ != nullptr) report("certificate", tls_->reload_if_changed());
+}
+
+Status Node::stop() {
+  std::int64_t started = clock_.monotonic_ns();
+  readiness_.draining();
+  log_event(LogLevel::info, "stopping");
+  gateway_->drain(config_.shutdown.timeout_ms / 3);
+  gateway_.reset();
+  std::int64_t left = config_.shutdown.timeout_ms - (clock_.monotonic_ns() - started) / 1'000'000;
+  status_.remove_section("partitions");
+  status_.remove_section("log");
+  Status status = engine_->shut_down(std::max<std::int64_t>(left - 1000, 1000));
+  readiness_.stopping();
+  operations_.reset();
+  engine_.reset();
+  log_event(status.ok() ? LogLevel::info : LogLevel::warn, "stopped",
+            {{"ms", (clock_.monotonic_ns() - started) / 1'000'000}, {"error", status.message()}});
+  return status;
+}
+
+}  // namespace engram

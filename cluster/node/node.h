@@ -1,0 +1,64 @@
+#pragma once
+// One node, composed: everything is made here in the order in which it is needed, and ended in reverse.
+
+#include <functional>
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "cluster/config/load.h"
+#include "cluster/gateway/gateway.h"
+#include "cluster/identity/node_identity.h"
+#include "cluster/node/engine.h"
+#include "cluster/operations/operations_server.h"
+#include "cluster/operations/status_document.h"
+#include "storage/files/posix_files.h"
+
+namespace engram {
+
+/// `loaded` and `clock` must outlive it. Logging has to be started before.
+class Node {
+ public:
+  Node(const LoadedConfig& loaded, const Clock& clock)
+      : loaded_(loaded), config_(loaded.config), clock_(clock), metrics_(clock) {}
+
+  ~Node() { operations_.reset(); }  // before the engine that it shows
+
+  /// Recovers, binds, serves. After an error the node can only be destroyed.
+  Status start();
+  /// Looks whether tokens or certificates were replaced; to be called every few seconds.
+  void reload();
+  /// Answers what is in flight, flushes, seals the log. What could not be flushed in time is replayed by the next start.
+  Status stop();
+
+  /// Host and port for clients, with the port that was bound; empty if TCP is off.
+  [[nodiscard]] const std::string& address() const { return gateway_->address(); }
+  /// What is in flight, for those who watch from outside.
+  [[nodiscard]] const GatewayServices& gateway_services() const { return services_; }
+
+ private:
+  Status open_security();
+  Status open_operations();
+  Status open_engine();
+
+  const LoadedConfig& loaded_;
+  Config config_;
+  const Clock& clock_;
+  SystemRandom random_;
+  PosixFiles files_;
+  Metrics metrics_;
+  Readiness readiness_;
+  StatusDocument status_;
+  AttemptLimiter limiter_{clock_};
+  std::unique_ptr<NodeDirectory> directory_;
+  std::unique_ptr<TokenStore> tokens_;
+  std::unique_ptr<TlsFiles> tls_;
+  std::unique_ptr<OperationsServer> operations_;
+  std::unique_ptr<Engine> engine_;
+  std::atomic<Engine*> live_engine_{nullptr};  // for the operations port, which is there before the engine
+  GatewayServices services_;
+  std::unique_ptr<Gateway> gateway_;
+  std::int64_t last_progress_ns_ = 0;
+};
+
+}  // namespace engram

@@ -1,0 +1,135 @@
+#include "cluster/node/replay.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+
+#include "storage/log/log_reader.h"
+
+namespace engram {
+namespace {
+
+constexpr std::size_t batch_records = 1024;
+constexpr std::uint64_t progress_every = 65'536;
+
+/// Commands of one partition on their way from the log to its replay thread.
+class ReplayQueue {
+ public:
+  void push(std::vector<LoggedCommand> batch) {
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [this] { return batches_.size() < 8; });
+    batches_.push_back(std::move(batch));
+    filled_.notify_one();
+  }
+  /// An empty batch is the end.
+  std::vector<LoggedCommand> pop() {
+    std::unique_lock lock(mutex_);
+    filled_.wait(lock, [this] { return !batches_.empty(); });
+    std::vector<LoggedCommand> batch = std::move(batches_.front());
+    batches_.pop_front();
+    room_.notify_one();
+    return batch;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable room_, filled_;
+  std::deque<std::vector<LoggedCommand>> batches_;
+};
+
+Status replay_partition(PartitionCore& core, ReplayQueue& queue) {
+  Status failed;
+  while (true) {
+    std::vector<LoggedCommand> batch = queue.pop();
+    if (batch.empty()) return failed;
+    for (const LoggedCommand& record : batch) {
+      if (!failed.ok()) break;
+      Effects effects;  // what they asked for was done, or is asked for again after the start
+      core.apply(record, effects);
+      failed = core.graph().take_failure();
+      core.graph().evict();
+    }
+  }
+}
+
+Result<std::uint64_t> read_log(Files& files, const ReplayOptions& options, LsnSequence sequence,
+                               std::vector<ReplayQueue>& queues) {
+  LogReaderOptions log;
+  log.dir = options.data_dir;
+  log.log_id = options.log_id;
+  auto reader = LogReader::open(files, log);
+  if (!reader.ok()) return reader.status();
+  std::vector<std::vector<LoggedCommand>> batches(queues.size());
+  std::uint64_t replayed = 0;
+  StoredRecord record;
+  while (true) {
+    auto more = (*reader)->next(record);
+    if (!more.ok()) return more.status();
+    if (!*more) break;
+    if (Status status = sequence.next(record.partition, record.lsn); !status.ok()) return status;
+    if (sequence.is_stored(record.partition, record.lsn)) continue;
+    std::vector<LoggedCommand>& batch = batches[record.partition.value];
+    batch.push_back({record.lsn, record.accepted_ns, CommandBytes::copy_of(record.payload)});
+    if (batch.size() >= batch_records) queues[record.partition.value].push(std::exchange(batch, {}));
+    if (++replayed % progress_every == 0 && options.progress)
+      options.progress((*reader)->progress().done_bytes, (*reader)->progress().total_bytes);
+  }
+  for (std::size_t i = 0; i < batches.size(); ++i)
+    if (!batches[i].empty()) queues[i].push(std::move(batches[i]));
+  return replayed;
+}
+
+}  // namespace
+
+Status LsnSequence::next(PartitionId partition, Lsn lsn) {
+  if (partition.value >= last_.size())
+    return {Code::corrupt,
+            "The log has a record of partition " + std::to_string(partition.value) + ", which this node has not."};
+  Lsn& last = last_[partition.value];
+  bool first = last.value == 0;
+  std::uint64_t before = first ? stored_[partition.value].value : last.value;
+  bool follows = first ? anywhere_ || lsn.value <= before + 1 : lsn.value == before + 1;
+  if (!follows && lsn.value <= before)
+    return {Code::corrupt, "The log has record " + std::to_string(lsn.value) + " of partition " +
+                               std::to_string(partition.value) + " behind record " + std::to_string(before) +
+                               "; restore its segments from a copy."};
+  if (!follows)
+    return {Code::corrupt, "The log of partition " + std::to_string(partition.value) + " misses the records " +
+                               std::to_string(before + 1) + " to " + std::to_string(lsn.value - 1) +
+                               "; restore the missing segments."};
+  last = lsn;
+  return {};
+}
+
+Status LsnSequence::end() const {
+  for (std::size_t i = 0; i < last_.size(); ++i)
+    if (last_[i].value != 0 && last_[i] < stored_[i])
+      return {Code::corrupt, "The log of partition " + std::to_string(i) + " ends with record " +
+                                 std::to_string(last_[i].value) + ", but its warm store has record " +
+                                 std::to_string(stored_[i].value) + "; restore the missing segments."};
+  return {};
+}
+
+Result<std::uint64_t> replay_log(Files& files, const ReplayOptions& options, const std::vector<PartitionCore*>& cores) {
+  std::vector<Lsn> stored;
+  for (PartitionCore* core : cores) stored.push_back(core->applied());
+  std::vector<ReplayQueue> queues(cores.size());
+  std::vector<std::future<Status>> threads;
+  for (std::size_t i = 0; i < cores.size(); ++i)
+    threads.push_back(std::async(std::launch::async, [&core = *cores[i], &queue = queues[i]] {
+      Status warm = core.graph().warm_up([](double) {});
+      Status status = replay_partition(core, queue);
+      return warm.ok() ? status : warm;
+    }));
+  auto replayed = read_log(files, options, LsnSequence(std::move(stored)), queues);
+  for (ReplayQueue& queue : queues) queue.push({});
+  for (auto& thread : threads) {
+    Status status = thread.get();
+    if (replayed.ok() && !status.ok()) replayed = status;
+  }
+  return replayed;
+}
+
+}  // namespace engram

@@ -1,0 +1,45 @@
+#pragma once
+// Brings partitions from what their warm stores have to the end of the log: at the engine's start, and in `engram verify`.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "actors/partition/core/partition_core.h"
+#include "storage/base/result.h"
+#include "storage/files/files.h"
+
+namespace engram {
+
+/// Watches the records of a log go by: those of a partition come without a gap, and continue what its store has.
+class LsnSequence {
+ public:
+  /// `stored`: what the partitions' warm stores have applied.
+  explicit LsnSequence(std::vector<Lsn> stored) : stored_(std::move(stored)), last_(stored_.size()) {}
+
+  /// Error corrupt: the partition is unknown, or records are missing before this one.
+  Status next(PartitionId partition, Lsn lsn);
+  [[nodiscard]] bool is_stored(PartitionId partition, Lsn lsn) const { return lsn <= stored_[partition.value]; }
+  /// After damage: what comes next may begin anywhere.
+  void skip_to_anywhere() { anywhere_ = true, last_.assign(last_.size(), {}); }
+  /// At the end of the log. Error corrupt: a store has more than the log.
+  Status end() const;
+
+ private:
+  std::vector<Lsn> stored_;
+  std::vector<Lsn> last_;  // 0: none seen
+  bool anywhere_ = false;
+};
+
+struct ReplayOptions {
+  std::string data_dir;
+  std::uint64_t log_id = 0;
+  std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress;  // may be empty
+};
+
+/// `cores`: all partitions of the node, in order, opened. Each is filled from its warm store and then gets its records,
+/// on a thread of its own. Returns how many records were applied. Error corrupt: the cores are not to be used.
+Result<std::uint64_t> replay_log(Files& files, const ReplayOptions& options, const std::vector<PartitionCore*>& cores);
+
+}  // namespace engram

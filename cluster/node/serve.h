@@ -1,0 +1,12 @@
+#pragma once
+// A node as a process: signals, logging, exit code. What it is made of is in node.h.
+
+#include "cluster/config/load.h"
+
+namespace engram {
+
+/// Runs an engine until SIGTERM or SIGINT. Returns the process's exit code: 0 after a clean stop, 1 if it could not start,
+/// with the reason on standard error. SIGHUP reloads tokens and certificates.
+int serve_main(const LoadedConfig& loaded);
+
+}  // namespace engram
