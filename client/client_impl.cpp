@@ -1,0 +1,164 @@
+#include "client/client_impl.h"
+
+#include <algorithm>
+#include <random>
+
+namespace engram::client {
+
+namespace {
+
+// What was given up as unknown is remembered for ask_again, so many of them.
+constexpr std::size_t max_outstanding = 1024;
+
+std::uint64_t system_random() {
+  static thread_local std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+/// kj's descriptions start with the expression that failed: "connect() ...: Connection refused".
+std::string reason_of(const kj::Exception& error) { return error.getDescription().cStr(); }
+
+}  // namespace
+
+std::shared_ptr<kj::AsyncIoContext> loop_of_this_thread() {
+  static thread_local std::weak_ptr<kj::AsyncIoContext> current;
+  auto loop = current.lock();
+  if (!loop) {
+    loop = std::make_shared<kj::AsyncIoContext>(kj::setupAsyncIo());
+    current = loop;
+  }
+  return loop;
+}
+
+std::uint32_t Backoff::next_ms(std::uint64_t random) {
+  auto ceiling = std::max(next_ms_, 2U);
+  next_ms_ = std::min(ceiling * 2, max_ms_);
+  return ceiling / 2 + static_cast<std::uint32_t>(random % (ceiling / 2 + 1));
+}
+
+CallError classify(const kj::Exception& error) {
+  switch (error.getType()) {
+    case kj::Exception::Type::DISCONNECTED:
+      return {Failure::lost, Status(Code::unavailable, "the connection was lost (" + reason_of(error) + ")")};
+    case kj::Exception::Type::OVERLOADED: return {Failure::refused, Status(Code::overloaded, reason_of(error))};
+    case kj::Exception::Type::UNIMPLEMENTED:
+      return {Failure::refused,
+              Status(Code::unsupported, "the engine does not know this call: is it older than this client?")};
+    case kj::Exception::Type::FAILED: break;
+  }
+  return {Failure::answered, Status(Code::internal, "the engine failed: " + reason_of(error))};
+}
+
+Client::Impl::Impl(Options options) : options_(std::move(options)) {
+  if (!options_.random) options_.random = system_random;
+  loop_ = loop_of_this_thread();
+  session_ = options_.random() | 1;   // 0 means "no session"
+}
+
+Live& Client::Impl::live() {
+  KJ_IF_MAYBE (live, live_) return *live;
+  KJ_FAIL_REQUIRE("no connection");
+}
+
+void Client::Impl::drop_live(std::uint64_t generation) {
+  KJ_IF_MAYBE (live, live_) {
+    if (live->generation == generation) live_ = nullptr;
+  }
+}
+
+bool Client::Impl::pause(Backoff& backoff, kj::TimePoint deadline) {
+  auto until = now() + backoff.next_ms(options_.random()) * kj::MILLISECONDS;
+  if (until >= deadline) return false;
+  timer().atTime(until).wait(wait_scope());
+  return true;
+}
+
+Status Client::Impl::explain_unreachable(const Status& status) const {
+  return {Code::unavailable, "no engine answers at " + options_.server + ": " + status.message() +
+                                 ". Is one running there (engram serve)? Does it want TLS (--ca)?"};
+}
+
+Status Client::Impl::ensure_live(kj::TimePoint deadline) {
+  Backoff backoff(options_);
+  while (live_ == nullptr) {
+    auto status = connect_once(deadline);
+    if (status.ok()) break;
+    if (!is_passing(status.code())) return status;
+    if (!pause(backoff, deadline)) return status;
+  }
+  return {};
+}
+
+Status Client::Impl::connect_once(kj::TimePoint deadline) {
+  auto& scope = wait_scope();
+  auto limit = now() + attempt_ms(deadline) * kj::MILLISECONDS;
+  // The whole greeting is one promise, so that one deadline holds for all of it.
+  using Greeted = Result<std::unique_ptr<Live>>;
+  try {
+    auto greeting =
+        Connection::connect(*loop_->provider, options_.server, options_.tls)
+            .then([this](Result<kj::Own<Connection>>&& connected) -> kj::Promise<Greeted> {
+              if (!connected.ok()) return Greeted(connected.status());
+              auto connection = kj::mv(connected.value());
+              auto authenticated = connection->authenticate(options_.token);
+              return authenticated.then(
+                  [this, connection = kj::mv(connection)](Result<Access>&& access) mutable -> kj::Promise<Greeted> {
+                    if (!access.ok()) return Greeted(access.status());
+                    auto session = access->session;
+                    auto info = server_info(session);
+                    auto opened = open_space(session, options_.space);
+                    return info.then([this, opened = kj::mv(opened)](ServerInfo&& server) mutable {
+                      server_ = kj::mv(server);
+                      return kj::mv(opened);
+                    }).then([session, connection = kj::mv(connection)](Result<OpenSpace>&& space) mutable -> Greeted {
+                      if (!space.ok()) return space.status();
+                      return std::make_unique<Live>(
+                          Live{kj::mv(connection), session, kj::mv(space.value()), nullptr, 0});
+                    });
+                  });
+            });
+    auto answer = limited(kj::mv(greeting), limit).wait(scope);
+    KJ_IF_MAYBE (greeted, answer) {
+      if (!greeted->ok()) return greeted->status();
+      auto& live = *greeted->value();
+      live.generation = ++generation_;
+      space_ = live.space.info;
+      live_ = kj::mv(live);
+      return {};
+    }
+    return explain_unreachable(Status(Code::unavailable, "it took too long to connect"));
+  } catch (const kj::Exception& exception) {
+    auto error = classify(exception);
+    // A name that does not resolve is FAILED to kj, but it may come (a pod that starts).
+    if (error.failure != Failure::refused) return explain_unreachable(Status(Code::unavailable, reason_of(exception)));
+    return error.status;
+  }
+}
+
+Status Client::Impl::use_space(std::string_view name) {
+  auto opened = call<OpenSpace>(0, [&](Live& live, std::uint32_t) { return open_space(live.session, std::string(name)); });
+  if (!opened.ok()) return opened.status();
+  options_.space = name;
+  space_ = opened->info;
+  live().space = kj::mv(opened.value());
+  return {};
+}
+
+std::uint64_t Client::Impl::begin_sequence() {
+  if (outstanding_.size() >= max_outstanding) outstanding_.erase(outstanding_.begin());
+  auto sequence = next_sequence_++;
+  outstanding_.insert(sequence);
+  return sequence;
+}
+
+CommandHeader Client::Impl::header(std::uint64_t sequence, SpaceId space) const {
+  auto first = outstanding_.empty() ? sequence : std::min(sequence, *outstanding_.begin());
+  return {session_, sequence, first, space};
+}
+
+void Client::Impl::renew_session() {
+  session_ = options_.random() | 1;
+  outstanding_.clear();
+}
+
+}  // namespace engram::client

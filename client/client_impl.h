@@ -1,0 +1,161 @@
+#pragma once
+// What is behind Client: one connection that is made again when it is lost, and the rules of retrying.
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+
+#include <kj/async-io.h>
+
+#include "client/batch_impl.h"
+#include "client/engram/connection.h"
+
+namespace engram::client {
+
+inline kj::TimePoint now() { return kj::systemPreciseMonotonicClock().now(); }
+inline std::uint32_t milliseconds_until(kj::TimePoint when) {
+  auto left = when - now();
+  return left <= 0 * kj::MILLISECONDS ? 0 : static_cast<std::uint32_t>(left / kj::MILLISECONDS);
+}
+
+/// The event loop of this thread, shared by all its clients: kj allows one a thread.
+std::shared_ptr<kj::AsyncIoContext> loop_of_this_thread();
+
+/// Waits that double from attempt to attempt, half of each at random so that clients do not come back in step.
+class Backoff {
+ public:
+  explicit Backoff(const Options& options) : next_ms_(options.backoff_min_ms), max_ms_(options.backoff_max_ms) {}
+  std::uint32_t next_ms(std::uint64_t random);
+
+ private:
+  std::uint32_t next_ms_;
+  std::uint32_t max_ms_;
+};
+
+/// A connection that is ready for calls. Its number tells it from those before it.
+struct Live {
+  kj::Own<Connection> connection;
+  schema::Session::Client session;
+  OpenSpace space;
+  kj::Maybe<schema::Admin::Client> admin;
+  std::uint64_t generation = 0;
+};
+
+/// What the end of a wait was: an answer (of the engine or a made-up status), or a connection that is gone.
+enum class Failure {
+  answered,        // the engine said so
+  lost,            // the connection broke or was silent: whatever was sent may have arrived
+  refused,         // the engine's RPC layer refused the call: it was not executed
+};
+struct CallError {
+  Failure failure = Failure::answered;
+  Status status;
+};
+CallError classify(const kj::Exception& error);
+
+/// Whether a read that ended so may succeed when it is repeated.
+inline bool is_passing(Code code) { return code == Code::unavailable || code == Code::overloaded; }
+
+class Client::Impl {
+ public:
+  explicit Impl(Options options);
+
+  /// Connects, authenticates and opens the space if there is no connection; goes on trying until the deadline.
+  Status ensure_live(kj::TimePoint deadline);
+  /// One attempt to connect.
+  Status connect_once(kj::TimePoint deadline);
+  Live& live();
+  [[nodiscard]] bool is_live() const { return live_ != nullptr; }
+  void drop_live() { live_ = nullptr; }
+  /// Drops it only if it is that connection still.
+  void drop_live(std::uint64_t generation);
+  Status use_space(std::string_view name);
+
+  /// Waits out one back-off step. False: the deadline comes first.
+  bool pause(Backoff& backoff, kj::TimePoint deadline);
+
+  /// Null: not there in time.
+  template <typename T>
+  kj::Maybe<T> wait_until(kj::Promise<T> promise, kj::TimePoint when) {
+    return limited(kj::mv(promise), when).wait(loop_->waitScope);
+  }
+  template <typename T>
+  kj::Promise<kj::Maybe<T>> limited(kj::Promise<T> promise, kj::TimePoint when) {
+    // An absolute time: the loop's own idea of now is as old as its last turn.
+    auto late = timer().atTime(when).then([]() -> kj::Maybe<T> { return nullptr; });
+    return promise.then([](T&& value) -> kj::Maybe<T> { return kj::mv(value); }).exclusiveJoin(kj::mv(late));
+  }
+
+  /// Runs `make_call(live, attempt_ms)` until it gives an answer that repeating would not change, or the deadline is there.
+  template <typename T, typename MakeCall>
+  Result<T> call(std::uint32_t timeout_ms, MakeCall make_call);
+
+  /// How long to wait for an answer to a call that was given `attempt_ms`: the engine answers deadlines by itself.
+  [[nodiscard]] kj::TimePoint patience(std::uint32_t attempt_ms) const {
+    return now() + (attempt_ms + options_.backoff_max_ms) * kj::MILLISECONDS;
+  }
+  [[nodiscard]] kj::TimePoint deadline_of(std::uint32_t timeout_ms) const {
+    return now() + (timeout_ms == 0 ? options_.timeout_ms : timeout_ms) * kj::MILLISECONDS;
+  }
+  [[nodiscard]] std::uint32_t attempt_ms(kj::TimePoint deadline) const {
+    return std::max(1U, std::min(milliseconds_until(deadline), options_.attempt_timeout_ms));
+  }
+
+  // --- The session that makes changes safe to repeat
+  std::uint64_t begin_sequence();
+  void end_sequence(std::uint64_t sequence) { outstanding_.erase(sequence); }
+  [[nodiscard]] bool is_outstanding(std::uint64_t sequence) const { return outstanding_.contains(sequence); }
+  CommandHeader header(std::uint64_t sequence, SpaceId space) const;
+  /// The engine no longer knows the session: later changes use a new one.
+  void renew_session();
+
+  [[nodiscard]] const Options& options() const { return options_; }
+  [[nodiscard]] const ServerInfo& server() const { return server_; }
+  [[nodiscard]] const SpaceInfo& space() const { return space_; }
+  kj::Timer& timer() { return loop_->provider->getTimer(); }
+  kj::WaitScope& wait_scope() { return loop_->waitScope; }
+
+ private:
+  [[nodiscard]] Status explain_unreachable(const Status& status) const;
+
+  Options options_;
+  std::shared_ptr<kj::AsyncIoContext> loop_;
+  kj::Maybe<Live> live_;
+  std::uint64_t generation_ = 0;
+  ServerInfo server_;
+  SpaceInfo space_;
+  std::uint64_t session_ = 0;
+  std::uint64_t next_sequence_ = 1;
+  std::set<std::uint64_t> outstanding_;
+};
+
+template <typename T, typename MakeCall>
+Result<T> Client::Impl::call(std::uint32_t timeout_ms, MakeCall make_call) {
+  auto deadline = deadline_of(timeout_ms);
+  Backoff backoff(options_);
+  for (;;) {
+    if (auto status = ensure_live(deadline); !status.ok()) return status;
+    auto generation = live().generation;
+    auto limit_ms = attempt_ms(deadline);
+    Status last;
+    try {
+      auto answer = wait_until<Result<T>>(make_call(live(), limit_ms), patience(limit_ms));
+      KJ_IF_MAYBE (result, answer) {
+        if (result->ok() || !is_passing(result->status().code())) return kj::mv(*result);
+        last = result->status();
+      } else {
+        drop_live(generation);
+        last = Status(Code::deadline_exceeded, "the engine at " + options_.server + " did not answer in time");
+      }
+    } catch (const kj::Exception& exception) {
+      auto error = classify(exception);
+      if (error.failure == Failure::lost) drop_live(generation);
+      if (!is_passing(error.status.code())) return error.status;
+      last = error.status;
+    }
+    if (!pause(backoff, deadline)) return last;
+  }
+}
+
+}  // namespace engram::client

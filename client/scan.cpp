@@ -1,0 +1,150 @@
+// Streaming scans: pages are taken in on the event loop, and handed to the caller outside of it.
+
+#include <deque>
+
+#include "client/client_impl.h"
+#include "client/convert.h"
+
+namespace engram::client {
+
+namespace {
+
+// Pages that wait for the caller. More would only take memory: the engine stops sending until there is room.
+constexpr std::size_t max_waiting_pages = 2;
+
+/// What the sink, which lives with the RPC system, and the scanning function share.
+struct ScanState {
+  std::deque<ScanPage> pages;
+  bool ended = false;
+  CallError end;
+  std::string end_cursor;
+  kj::Maybe<kj::Own<kj::PromiseFulfiller<bool>>> reader;
+  kj::Vector<kj::Own<kj::PromiseFulfiller<void>>> writers;
+
+  void wake_reader() {
+    KJ_IF_MAYBE (waiting, reader) (*waiting)->fulfill(true);
+    reader = nullptr;
+  }
+  void finish(CallError error) {
+    if (!ended) end = std::move(error);
+    ended = true;
+    wake_reader();
+  }
+  /// Resolves when there is something to look at.
+  kj::Promise<bool> something() {
+    if (!pages.empty() || ended) return true;
+    auto waiting = kj::newPromiseAndFulfiller<bool>();
+    reader = kj::mv(waiting.fulfiller);
+    return kj::mv(waiting.promise);
+  }
+  ScanPage take() {
+    auto page = std::move(pages.front());
+    pages.pop_front();
+    for (auto& writer : writers) writer->fulfill();
+    writers.clear();
+    return page;
+  }
+};
+
+class Sink final : public schema::ScanSink::Server {
+ public:
+  explicit Sink(std::shared_ptr<ScanState> state) : state_(std::move(state)) {}
+
+  kj::Promise<void> page(PageContext context) override {
+    auto page = context.getParams().getPage();
+    state_->pages.push_back({read(page.getVertices()), read(page.getEdges()), to_string(page.getCursor())});
+    state_->wake_reader();
+    if (state_->pages.size() < max_waiting_pages) return kj::READY_NOW;
+    auto waiting = kj::newPromiseAndFulfiller<void>();
+    state_->writers.add(kj::mv(waiting.fulfiller));
+    return kj::mv(waiting.promise);
+  }
+
+  kj::Promise<void> done(DoneContext context) override {
+    auto params = context.getParams();
+    state_->end_cursor = to_string(params.getCursor());
+    state_->finish({Failure::answered, read(params.getError())});
+    return kj::READY_NOW;
+  }
+
+ private:
+  std::shared_ptr<ScanState> state_;
+};
+
+/// Starts the scan; the promise has to be kept as long as it is to go on.
+kj::Promise<void> start(schema::Reader::Client reader, const ScanQuery& query, std::uint32_t timeout_ms,
+                        const std::shared_ptr<ScanState>& state) {
+  auto call = reader.scanRequest();
+  auto request = call.initRequest();
+  request.setLabel(text(query.label));
+  write(query.filter, request.initFilter());
+  request.setLimit(query.limit);
+  request.setCursor(as_data(query.cursor));
+  write(query.projection, request.initProjection());
+  request.setEdges(query.edges);
+  call.setSink(kj::heap<Sink>(state));
+  call.setTimeoutMs(timeout_ms);
+  return call.send()
+      .then([state](auto&& response) { state->finish({Failure::answered, read(response.getError())}); },
+            [state](kj::Exception&& error) { state->finish(classify(error)); })
+      .eagerlyEvaluate(nullptr);
+}
+
+enum class Ended { by_caller, by_engine };
+
+/// One attempt: hands on pages until the scan ends. `query` moves forward, so that the next attempt starts behind them.
+Ended run_attempt(Client::Impl& client, ScanQuery& query, const std::function<bool(ScanPage&)>& on_page,
+                  std::uint32_t timeout_ms, ScanState& state, bool& progressed) {
+  for (;;) {
+    while (!state.pages.empty()) {
+      auto page = state.take();
+      progressed = true;
+      query.cursor = page.cursor;
+      if (query.limit != 0) query.limit -= std::min<std::uint64_t>(query.limit - 1, page.vertices.size());
+      if (!on_page(page)) return Ended::by_caller;
+    }
+    if (state.ended) return Ended::by_engine;
+    auto arrived = client.wait_until(state.something(), client.patience(timeout_ms));
+    if (arrived == nullptr)
+      state.finish({Failure::lost, Status(Code::deadline_exceeded, "the engine sent no page in time")});
+  }
+}
+
+}  // namespace
+
+Result<std::string> Client::scan(const ScanQuery& first_query, const std::function<bool(ScanPage&)>& on_page,
+                                 std::uint32_t timeout_ms) {
+  auto query = first_query;
+  auto page_timeout_ms = timeout_ms == 0 ? impl_->options().timeout_ms : timeout_ms;
+  auto deadline = impl_->deadline_of(page_timeout_ms);
+  Backoff backoff(impl_->options());
+  auto delivered_all = [&, wanted = first_query.limit, seen = std::uint64_t{0}](ScanPage& page) mutable {
+    seen += page.vertices.size();
+    return on_page(page) && (wanted == 0 || seen < wanted);
+  };
+  std::function<bool(ScanPage&)> deliver = std::ref(delivered_all);
+  for (;;) {
+    if (auto status = impl_->ensure_live(deadline); !status.ok()) return status;
+    auto generation = impl_->live().generation;
+    auto state = std::make_shared<ScanState>();
+    bool progressed = false;
+    try {
+      auto running = start(impl_->live().space.reader, query, page_timeout_ms, state);
+      if (run_attempt(*impl_, query, deliver, page_timeout_ms, *state, progressed) == Ended::by_caller)
+        return query.cursor;
+    } catch (const kj::Exception& error) {
+      state->finish(classify(error));
+    }
+    if (state->end.failure == Failure::lost) impl_->drop_live(generation);
+    if (state->end.status.ok()) return state->end_cursor.empty() ? query.cursor : state->end_cursor;
+    bool worth_repeating = state->end.failure == Failure::lost || is_passing(state->end.status.code());
+    if (!worth_repeating) return state->end.status;
+    if (progressed) {
+      deadline = impl_->deadline_of(page_timeout_ms);
+      backoff = Backoff(impl_->options());
+    }
+    if (!impl_->pause(backoff, deadline)) return state->end.status;
+  }
+}
+
+}  // namespace engram::client
