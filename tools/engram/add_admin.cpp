@@ -1,0 +1,91 @@
+// space, stats, status and token on the command line.
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/engram/app.h"
+#include "tools/engram/commands.h"
+
+namespace engram::cli {
+
+namespace {
+
+using Arguments = std::shared_ptr<SpaceArguments>;
+
+void add_quota_options(CLI::App& command, const Arguments& arguments) {
+  command.add_option("--max-vertices", arguments->quota_vertices, "At most so many vertices; 0: any number");
+  command.add_option("--max-edges", arguments->quota_edges, "At most so many edges; 0: any number");
+  command.add_option("--max-bytes", arguments->quota_bytes, "At most so much stored (500MiB, 2GiB); 0: any size")
+      ->transform(CLI::AsSizeValue(false));
+}
+
+CLI::App* space_command(CLI::App& space, const char* name, const char* help, const Arguments& arguments) {
+  auto* command = space.add_subcommand(name, help);
+  command->add_option("name", arguments->name, "The space's name")->required();
+  return command;
+}
+
+void add_space(CLI::App& app, Globals& globals) {
+  auto* space = app.add_subcommand("space", "Create, list and drop spaces: graphs of their own");
+  auto arguments = std::make_shared<SpaceArguments>();
+  space->require_subcommand(1);
+  auto* create = space_command(*space, "create", "Create a space", arguments);
+  create->add_flag("--together", arguments->together, "Keep it in one partition: for small graphs");
+  add_quota_options(*create, arguments);
+  create->callback([arguments, &globals] { run_space_create(globals, *arguments); });
+
+  space->add_subcommand("list", "List the spaces")->callback([&globals] { run_space_list(globals); });
+
+  auto* drop = space_command(*space, "drop", "Drop a space with all that it holds", arguments);
+  drop->add_flag("--yes", arguments->yes, "Yes, really");
+  drop->callback([arguments, &globals] { run_space_drop(globals, *arguments); });
+
+  auto* quota = space_command(*space, "quota", "Replace a space's quota", arguments);
+  add_quota_options(*quota, arguments);
+  quota->callback([arguments, &globals] { run_space_quota(globals, *arguments); });
+
+  auto* index = space->add_subcommand("index", "Declare or drop an index in the space that --space names");
+  index->add_option("property", arguments->property, "The property")->required();
+  index->add_option("-l,--label", arguments->label, "Only of vertices with this label");
+  index->add_flag("--drop", arguments->drop, "Drop it");
+  index->callback([arguments, &globals] { run_space_index(globals, *arguments); });
+
+  space->footer(R"(Examples:
+  engram space create notes --together --max-bytes 500MiB
+  engram space list
+  engram space quota notes --max-vertices 100000
+  engram space index code --label airport --space default
+  engram space drop notes --yes)");
+}
+
+}  // namespace
+
+void add_admin_commands(CLI::App& app, Globals& globals) {
+  add_space(app, globals);
+  auto* stats = app.add_subcommand("stats", "Show what the space holds: counts, labels, edge types, indexes");
+  stats->footer("Examples:\n  engram stats\n  engram stats --space notes --json");
+  stats->callback([&globals] { run_stats(globals); });
+  auto* status = app.add_subcommand("status", "Show how the engine is");
+  status->footer("Examples:\n  engram status\n  engram status --json | jq .version");
+  status->callback([&globals] { run_status(globals); });
+}
+
+void add_token(CLI::App& app, Globals& globals) {
+  auto* command = app.add_subcommand("token", "Make a token for clients; needs no engine");
+  auto arguments = std::make_shared<TokenArguments>();
+  command->add_option("name", arguments->name, "A name for it, as logs show it")->required();
+  command->add_option("--role", arguments->role, "read, write or admin")->capture_default_str();
+  command->add_option("--only-space", arguments->spaces, "Only for this space; may be repeated")->allow_extra_args(false);
+  command->add_option("--expires", arguments->expires, "When it ends: 2027-01-31 or 2027-01-31T12:00:00Z");
+  command->add_option("--file", arguments->file, "Append the entry to this token file");
+  command->footer(R"(The token goes to standard output, once, and nowhere else. Keep it in a file of mode 0600 and name it by
+--token-file.
+
+Examples:
+  engram token ingest --role write --file tokens.toml > ingest.token
+  engram token dashboard --only-space news --expires 2027-01-31)");
+  command->callback([arguments, &globals] { run_token(globals, *arguments); });
+}
+
+}  // namespace engram::cli

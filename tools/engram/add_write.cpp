@@ -1,0 +1,81 @@
+// put, link and delete on the command line.
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/engram/app.h"
+#include "tools/engram/commands.h"
+
+namespace engram::cli {
+
+namespace {
+
+constexpr const char* property_help =
+    "name=value, the type by how it looks; or name:type=value with the type int, float, text, bool, timestamp, bytes "
+    "(base64), list, vector. name=null removes";
+
+CLI::Option* each(CLI::Option* option) { return option->allow_extra_args(false); }
+
+void add_put(CLI::App& app, Globals& globals) {
+  auto* command = app.add_subcommand("put", "Create or change a vertex");
+  auto arguments = std::make_shared<PutArguments>();
+  command->add_option("key", arguments->key, "The vertex's key")->required();
+  command->add_option("properties", arguments->properties, property_help);
+  each(command->add_option("-l,--label", arguments->labels, "Add this label; may be repeated"));
+  each(command->add_option("--remove-label", arguments->remove_labels, "Remove this label; may be repeated"));
+  auto* create = command->add_flag("--create", arguments->create, "It must not exist");
+  command->add_flag("--update", arguments->update, "It must exist")->excludes(create);
+  command->add_flag("--replace", arguments->replace, "What is given is all that it will have");
+  command->add_option("--if-version", arguments->if_version, "Only if its version is still this one");
+  command->footer(R"(Examples:
+  engram put ada --label Person born=1815 name="Ada Lovelace"
+  engram put ada died:timestamp=1852-11-27 score:float=1 nickname=null
+  engram put note-7 "embedding:vector=[0.1,0.2,0.7]"
+  engram put ada city=London --update --if-version 42)");
+  command->callback([arguments, &globals] { run_put(globals, *arguments); });
+}
+
+void add_link(CLI::App& app, Globals& globals) {
+  auto* command = app.add_subcommand("link", "Create or change an edge");
+  auto arguments = std::make_shared<LinkArguments>();
+  command->add_option("source", arguments->source, "Key of the vertex that it starts at")->required();
+  command->add_option("type", arguments->type, "The edge's type")->required();
+  command->add_option("target", arguments->target, "Key of the vertex that it leads to")->required();
+  command->add_option("properties", arguments->properties, property_help);
+  command->add_option("--rank", arguments->rank, "Tells parallel edges of one type apart");
+  command->add_option("-w,--weight", arguments->weight, "Weight; a new edge has 1 without it");
+  auto* create = command->add_flag("--create", arguments->create, "It must not exist");
+  command->add_flag("--update", arguments->update, "It must exist")->excludes(create);
+  command->add_flag("--replace", arguments->replace, "The properties given are all that it will have");
+  command->add_flag("--create-missing", arguments->create_missing, "Create source and target if they are not there");
+  command->footer(R"(Examples:
+  engram link ada KNOWS charles --weight 0.9 since=1833
+  engram link ada WROTE "note g" --create-missing
+  engram link a FLIES b --rank 2 carrier=XY)");
+  command->callback([arguments, &globals] { run_link(globals, *arguments); });
+}
+
+void add_delete(CLI::App& app, Globals& globals) {
+  auto* command = app.add_subcommand("delete", "Delete a vertex with its edges, or one edge");
+  auto arguments = std::make_shared<DeleteArguments>();
+  auto* key = command->add_option("key", arguments->key, "The vertex's key");
+  command->add_option("--edge", arguments->edge, "SOURCE TYPE TARGET: delete this edge")->expected(3)->excludes(key);
+  command->add_option("--rank", arguments->rank, "The edge's rank");
+  command->add_flag("--if-exists", arguments->if_exists, "Absent is not an error");
+  command->footer(R"(Examples:
+  engram delete ada
+  engram delete --edge ada KNOWS charles
+  engram delete --edge a FLIES b --rank 2 --if-exists)");
+  command->callback([arguments, &globals] { run_delete(globals, *arguments); });
+}
+
+}  // namespace
+
+void add_write_commands(CLI::App& app, Globals& globals) {
+  add_put(app, globals);
+  add_link(app, globals);
+  add_delete(app, globals);
+}
+
+}  // namespace engram::cli

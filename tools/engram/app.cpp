@@ -1,0 +1,130 @@
+#include "tools/engram/app.h"
+
+#include <algorithm>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/engram/commands.h"
+#include "tools/engram/output.h"
+#include "tools/import/add_import.h"
+#include "tools/loadgen/add_bench.h"
+#include "tools/offline/add_offline.h"
+
+namespace engram::cli {
+
+namespace {
+
+constexpr const char* exit_codes = R"(Exit codes:
+  0  done
+  1  a vertex, edge or path that does not exist, one that exists already, a precondition that failed;
+     'verify' found something wrong
+  2  wrong arguments
+  3  no engine answers, or it is not ready
+  4  the engine refused: permission, limit, quota, full disk
+  5  the outcome of a change is unknown: read, or repeat it
+  6  a local file cannot be read or written
+
+'engram COMMAND --help' shows a command's options and examples.)";
+
+void add_client_options(CLI::App& app, Globals& globals) {
+  constexpr const char* group = "Connection";
+  app.add_option("--server", globals.server,
+                 "host:port or unix:/path. Without it: the Unix socket of this machine's engine, else 127.0.0.1:9470")
+      ->envname("ENGRAM_SERVER")
+      ->group(group);
+  app.add_option("--token-file", globals.token_file, "A file with the token on its first line")
+      ->envname("ENGRAM_TOKEN_FILE")
+      ->group(group);
+  app.add_option("--space", globals.space, "The graph to work on")->envname("ENGRAM_SPACE")->capture_default_str()->group(group);
+  app.add_option("--ca", globals.ca_file, "TLS: trust these authorities (PEM)")->envname("ENGRAM_CA")->group(group);
+  app.add_option("--tls-name", globals.tls_name, "TLS: the name in the engine's certificate, if it is not the host's")
+      ->group(group);
+  app.add_flag("--tls", globals.tls, "TLS with the authorities that this system trusts")->group(group);
+  app.add_option("--timeout", globals.timeout_ms, "Deadline of a call, its retries included: 5s, 500ms")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, std::uint32_t>{{"ms", 1}, {"s", 1000}, {"m", 60000}}))
+      ->default_str("5s")
+      ->group(group);
+  app.add_option("--wait", globals.wait_ms, "Wait so long for an engine that is not there yet: 30s")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, std::uint32_t>{{"ms", 1}, {"s", 1000}, {"m", 60000}}))
+      ->group(group);
+}
+
+void add_shared(CLI::App& app, Globals& globals) {
+  app.fallthrough();
+  app.require_subcommand(0, 1);   // none at all is told in `parse`, with the unknown word if there is one
+  app.add_flag("--json", globals.json, "Print JSON: one object, or one a line");
+}
+
+void add_client_commands(CLI::App& app, Globals& globals) {
+  add_write_commands(app, globals);
+  add_read_commands(app, globals);
+  add_traverse_commands(app, globals);
+  add_admin_commands(app, globals);
+}
+
+void build(CLI::App& app, Globals& globals) {
+  add_shared(app, globals);
+  app.set_version_flag("--version", ENGRAM_VERSION);
+  add_client_options(app, globals);
+  add_serve(app, globals);
+  add_client_commands(app, globals);
+  add_shell(app, globals);
+  add_import(app, globals);
+  add_export(app, globals);
+  add_bench(app, globals);
+  add_token(app, globals);
+  add_log(app, globals);
+  add_verify(app, globals);
+  app.footer(exit_codes);
+}
+
+/// Help and version are no errors; anything else in the arguments is 2.
+int parse(CLI::App& app, std::vector<std::string> arguments, Globals& globals) {
+  std::reverse(arguments.begin(), arguments.end());   // as the library wants them
+  try {
+    app.parse(arguments);
+    if (!app.get_subcommands().empty()) return globals.exit_code;
+    std::fputs("engram: which command? 'engram --help' lists them\n", stderr);
+    return exit_usage;
+  } catch (const CLI::ParseError& error) {
+    bool wrong = app.exit(error) != 0;
+    return wrong ? exit_usage : exit_ok;
+  }
+}
+
+}  // namespace
+
+int run_command_line(std::vector<std::string> arguments) {
+  CLI::App app("Engram: a graph database for associative memory", "engram");
+  Globals globals;
+  build(app, globals);
+  return parse(app, std::move(arguments), globals);
+}
+
+void run_shell_line(Globals& globals, std::vector<std::string> words) {
+  CLI::App app("", "");
+  add_shared(app, globals);
+  add_client_commands(app, globals);
+  app.footer("  use NAME   work on another space\n  exit       leave\n\n'COMMAND --help' shows options and examples.");
+  if (words.front() == "help") words = {"--help"};
+  globals.exit_code = parse(app, std::move(words), globals);
+}
+
+void add_shell(CLI::App& app, Globals& globals) {
+  auto* command = app.add_subcommand("shell", "Type commands on one connection; reads a script from a pipe");
+  command->footer(R"(History is kept in ~/.local/state/engram/history. A script stops at the first line that fails.
+
+Examples:
+  engram shell --space notes
+  printf 'put a\nput b\nlink a NEXT b\n' | engram shell)");
+  command->callback([&globals] {
+    CLI::App commands;
+    Globals unused;
+    add_client_commands(commands, unused);
+    std::vector<std::string> verbs;
+    for (const auto* verb : commands.get_subcommands([](CLI::App*) { return true; })) verbs.push_back(verb->get_name());
+    run_shell(globals, verbs, run_shell_line);
+  });
+}
+
+}  // namespace engram::cli

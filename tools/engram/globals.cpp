@@ -1,0 +1,143 @@
+#include "tools/engram/globals.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "cluster/config/load.h"
+#include "cluster/config/machine.h"
+
+namespace engram::cli {
+
+namespace {
+
+bool is_socket(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+/// What an engine that is started here without arguments would use. A setting that is wrong is the engine's to complain about.
+Config local_config() {
+  ConfigSources sources;
+  sources.environment = process_environment();
+  sources.machine = detect_machine();
+  auto loaded = load_config(sources);
+  return loaded.ok() ? loaded->config : Config();
+}
+
+/// Its Unix socket, if there is one, else its TCP address.
+std::string default_server() {
+  auto config = local_config();
+  if (!is_off(config.listen.unix) && is_socket(config.listen.unix)) return "unix:" + config.listen.unix;
+  return is_off(config.listen.address) ? "127.0.0.1:9470" : config.listen.address;
+}
+
+Result<std::string> read_token(const std::string& path) {
+  std::ifstream file(path);
+  if (!file)
+    return Status(Code::invalid_argument, "cannot read the token file " + path + ": " + std::strerror(errno),
+                  "--token-file");
+  std::string token;
+  std::getline(file, token);
+  while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
+  if (token.empty())
+    return Status(Code::invalid_argument, "the token file " + path + " is empty: its first line has to be the token",
+                  "--token-file");
+  return token;
+}
+
+bool draws_on(int descriptor) {
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(descriptor) == 1 && (terminal == nullptr || std::strcmp(terminal, "dumb") != 0);
+}
+
+}  // namespace
+
+std::string default_data_dir() { return local_config().data.dir; }
+
+Result<client::Options> client_options(const Globals& globals) {
+  client::Options options;
+  options.server = globals.server.empty() ? default_server() : globals.server;
+  options.space = globals.space;
+  options.timeout_ms = globals.timeout_ms;
+  options.connect_wait_ms = globals.wait_ms;
+  options.tls.enabled = globals.tls;
+  options.tls.ca_file = globals.ca_file;
+  options.tls.server_name = globals.tls_name;
+  if (!globals.token_file.empty()) {
+    auto token = read_token(globals.token_file);
+    if (!token.ok()) return token.status();
+    options.token = std::move(token).value();
+  }
+  return options;
+}
+
+Result<client::Client> connect(Globals& globals) {
+  auto options = client_options(globals);
+  if (!options.ok()) {
+    report_error(globals, options.status());
+    globals.exit_code = exit_local;
+    return options.status();
+  }
+  auto connected = client::Client::connect(std::move(options).value());
+  if (!connected.ok()) report_error(globals, connected.status());
+  return connected;
+}
+
+client::Client* open_client(Globals& globals) {
+  if (!globals.client) {
+    auto connected = connect(globals);
+    if (!connected.ok()) return nullptr;
+    globals.client = std::make_shared<client::Client>(std::move(connected).value());
+  }
+  return globals.client.get();
+}
+
+void report_error(Globals& globals, const Status& status) {
+  globals.exit_code = exit_code_of(status.code());
+  auto message = status.message().empty() ? std::string(code_name(status.code())) : status.message();
+  if (globals.json) {
+    nlohmann::ordered_json error{{"code", code_name(status.code())}, {"message", message}};
+    if (!status.field().empty()) error["field"] = status.field();
+    if (status.limit() != 0) error["limit"] = status.limit();
+    auto text = nlohmann::ordered_json{{"error", error}}.dump(-1, ' ', false,
+                                                              nlohmann::ordered_json::error_handler_t::replace);
+    std::fprintf(stderr, "%s\n", text.c_str());
+    return;
+  }
+  auto field = status.field().empty() ? std::string() : " (" + status.field() + ")";
+  std::fprintf(stderr, "engram: %s%s\n", message.c_str(), field.c_str());
+}
+
+int exit_code_of(Code code) {
+  switch (code) {
+    case Code::none: return exit_ok;
+    case Code::unknown_space:
+    case Code::unknown_vertex:
+    case Code::unknown_edge:
+    case Code::unknown_index:
+    case Code::space_exists:
+    case Code::vertex_exists:
+    case Code::edge_exists:
+    case Code::index_exists:
+    case Code::precondition_failed: return exit_not_found;
+    case Code::unavailable: return exit_unreachable;
+    default: return exit_refused;
+  }
+}
+
+bool colours_on_output() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return (no_colour == nullptr || *no_colour == '\0') && draws_on(STDOUT_FILENO);
+}
+
+bool progress_on_error_output() { return draws_on(STDERR_FILENO); }
+
+}  // namespace engram::cli

@@ -1,0 +1,135 @@
+#include "tools/engram/output.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tools/engram/globals.h"
+#include "tools/engram/property_text.h"
+#include "tools/import/value_text.h"
+
+namespace engram::cli {
+
+namespace {
+
+const char* code_of(Ink kind) {
+  switch (kind) {
+    case Ink::plain: return "";
+    case Ink::strong: return "\033[1m";
+    case Ink::faint: return "\033[2m";
+    case Ink::name: return "\033[36m";
+    case Ink::number: return "\033[33m";
+  }
+  return "";
+}
+
+std::string joined(const std::vector<std::string>& parts, std::string_view with) {
+  std::string text;
+  for (const auto& part : parts) {
+    if (!text.empty()) text += with;
+    text += part;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string ink(Ink kind, std::string_view text) {
+  static const bool colours = colours_on_output();
+  if (!colours || kind == Ink::plain || text.empty()) return std::string(text);
+  return code_of(kind) + std::string(text) + "\033[0m";
+}
+
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+Table::Table(std::vector<std::string> heads, std::vector<bool> right_aligned)
+    : heads_(std::move(heads)), right_(std::move(right_aligned)) {
+  right_.resize(heads_.size(), false);
+}
+
+void Table::add(std::vector<std::string> cells, std::vector<Ink> inks) {
+  cells.resize(heads_.size());
+  inks.resize(heads_.size(), Ink::plain);
+  rows_.push_back({std::move(cells), std::move(inks)});
+}
+
+void Table::print() const {
+  std::vector<std::size_t> widths;
+  for (std::size_t column = 0; column < heads_.size(); ++column) {
+    auto width = width_of(heads_[column]);
+    for (const auto& row : rows_) width = std::max(width, width_of(row.cells[column]));
+    widths.push_back(width);
+  }
+  auto print_row = [&](const std::vector<std::string>& cells, auto ink_of) {
+    std::string line;
+    for (std::size_t column = 0; column < cells.size(); ++column) {
+      std::string fill(widths[column] - width_of(cells[column]), ' ');
+      auto cell = ink(ink_of(column), cells[column]);
+      if (column != 0) line += "  ";
+      line += right_[column] ? fill + cell : cell + (column + 1 < cells.size() ? fill : "");
+    }
+    while (line.ends_with(' ')) line.pop_back();
+    print_line(line);
+  };
+  print_row(heads_, [](std::size_t) { return Ink::faint; });
+  for (const auto& row : rows_) print_row(row.cells, [&](std::size_t column) { return row.inks[column]; });
+}
+
+std::string grouped(std::uint64_t number) {
+  auto text = std::to_string(number);
+  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
+    text.insert(static_cast<std::size_t>(at), ",");
+  return text;
+}
+
+std::string show_bytes(std::uint64_t bytes) {
+  static constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (size >= 1024 && unit + 1 < std::size(units)) {
+    size /= 1024;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", size, units[unit]);
+  return text;
+}
+
+std::string show_number(double number) {
+  std::string text;
+  import::append_number(text, number);
+  return text;
+}
+
+std::string show_properties(const std::vector<client::Property>& properties, std::size_t max_width) {
+  std::string text;
+  for (const auto& property : properties) {
+    auto next = property.name + "=" + show(property.value, 24);
+    if (!text.empty() && width_of(text) + width_of(next) + 1 > max_width) return text + " …";
+    if (!text.empty()) text += ' ';
+    text += next;
+  }
+  return text;
+}
+
+void print_vertex(const client::Vertex& vertex) {
+  print_line(ink(Ink::strong, vertex.key) + (vertex.labels.empty() ? "" : "  ") +
+             ink(Ink::name, joined(vertex.labels, " ")));
+  std::size_t width = 0;
+  for (const auto& property : vertex.properties) width = std::max(width, width_of(property.name));
+  for (const auto& property : vertex.properties) {
+    std::string fill(width - width_of(property.name), ' ');
+    print_line("  " + ink(Ink::faint, property.name) + fill + "  " + show(property.value));
+  }
+}
+
+void print_line(std::string_view line) {
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fputc('\n', stdout);
+}
+
+void print_note(std::string_view note) { std::fprintf(stderr, "%s\n", std::string(note).c_str()); }
+
+}  // namespace engram::cli

@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "storage/files/posix_files.h"
+#include "tools/import/add_import.h"
+#include "tools/import/export_job.h"
+
+namespace engram::cli {
+
+namespace {
+
+struct ExportArguments {
+  import::ExportOptions options;
+  std::string format = "jsonl";
+  std::string output;
+  std::string label;
+};
+
+constexpr const char* examples = R"(Formats:
+  jsonl        every kind of value without loss; vertices and edges in one file (-o) or in two
+  csv-neo4j    for Neo4j's bulk import and others, with --nodes and --edges
+  csv-gremlin  the same for Neptune and others
+A CSV column has one type, so for CSV the graph is read twice, and values that do not fit (lists of lists, a property
+that is a number here and a text there) are an error.
+
+A file appears under its name when it is whole. Keys, labels, types, ranks, weights and properties are kept; ids, times
+and versions are not.
+
+Examples:
+  engram export -o graph.jsonl
+  engram export --format csv-neo4j --nodes vertices.csv --edges edges.csv
+  engram export --label airport --nodes airports.jsonl)";
+
+Status read_arguments(ExportArguments& arguments) {
+  auto& options = arguments.options;
+  options.format = *import::format_named(arguments.format);
+  if (arguments.output.empty()) return {};
+  if (!options.vertices_path.empty() || !options.edges_path.empty())
+    return {Code::invalid_argument, "-o is for vertices and edges in one file: leave out --nodes and --edges"};
+  options.vertices_path = options.edges_path = arguments.output;
+  return {};
+}
+
+import::GraphScan scan_of(client::Client& client, const ExportArguments& arguments) {
+  return [&client, &arguments](const std::function<Status(const client::ScanPage&)>& on_page) -> Status {
+    Status stopped;
+    client::ScanQuery query;
+    query.label = arguments.label;
+    query.edges = !arguments.options.edges_path.empty();
+    auto scanned = client.scan(query, [&](client::ScanPage& page) {
+      stopped = on_page(page);
+      return stopped.ok();
+    });
+    return stopped.ok() ? scanned.status() : stopped;
+  };
+}
+
+void print_summary(const Globals& globals, const import::ExportSummary& summary, std::int64_t elapsed_ns) {
+  double seconds = std::max(static_cast<double>(elapsed_ns) / 1e9, 1e-6);
+  if (globals.json) {
+    nlohmann::ordered_json json{{"vertices", summary.vertices},
+                                {"edges", summary.edges},
+                                {"bytes", summary.bytes},
+                                {"seconds", seconds}};
+    std::printf("%s\n", json.dump().c_str());
+    return;
+  }
+  using import::with_separators;
+  std::printf("%s vertices and %s edges, %s bytes in %.1f s\n", with_separators(summary.vertices).c_str(),
+              with_separators(summary.edges).c_str(), with_separators(summary.bytes).c_str(), seconds);
+}
+
+void run_export(Globals& globals, ExportArguments& arguments) {
+  if (Status status = read_arguments(arguments); !status.ok()) {
+    report_error(globals, status);
+    globals.exit_code = exit_usage;
+    return;
+  }
+  auto connected = connect(globals);
+  if (!connected.ok()) return;
+  PosixFiles files;
+  SystemClock clock;
+  import::ProgressLine progress(clock, progress_on_error_output() ? stderr : nullptr);
+  auto exported = import::run_export(arguments.options, scan_of(connected.value(), arguments), files, progress);
+  if (!exported.ok()) {
+    report_error(globals, exported.status());
+    return;
+  }
+  print_summary(globals, exported.value(), progress.elapsed_ns());
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, Globals& globals) {
+  auto arguments = std::make_shared<ExportArguments>();
+  auto* command = app.add_subcommand("export", "Write vertices and edges to files that import reads");
+  command->add_option("--format", arguments->format, "Of all files")
+      ->check(CLI::IsMember({"jsonl", "csv-neo4j", "csv-gremlin"}))
+      ->capture_default_str();
+  command->add_option("-o,--output", arguments->output, "Both in one file (jsonl)");
+  command->add_option("--nodes", arguments->options.vertices_path, "The file for the vertices");
+  command->add_option("--edges", arguments->options.edges_path, "The file for the edges");
+  command->add_option("--label", arguments->label, "Only vertices with this label, and their outgoing edges");
+  command->footer(examples);
+  command->callback([&globals, arguments] { run_export(globals, *arguments); });
+}
+
+}  // namespace engram::cli

@@ -1,0 +1,204 @@
+#include "tools/import/batch_feeder.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+namespace engram::import {
+
+namespace {
+
+constexpr std::size_t command_overhead_bytes = 256;
+constexpr std::size_t no_row = SIZE_MAX;
+
+/// Whether another row in its place might have been fine. Everything else (no room, no right, no answer) ends the load.
+bool is_about_a_row(Code code) {
+  switch (code) {
+    case Code::invalid_argument:
+    case Code::too_large:
+    case Code::unknown_vertex:
+    case Code::vertex_exists:
+    case Code::unknown_edge:
+    case Code::edge_exists: return true;
+    default: return false;
+  }
+}
+
+/// 3 of "operations[3].key".
+std::size_t row_of_field(std::string_view field, std::size_t rows) {
+  constexpr std::string_view prefix = "operations[";
+  std::size_t row = 0;
+  if (field.starts_with(prefix)) {
+    field.remove_prefix(prefix.size());
+    auto [stopped, error] = std::from_chars(field.data(), field.data() + field.size(), row);
+    if (error == std::errc() && row < rows) return row;
+  }
+  return rows == 1 ? 0 : no_row;
+}
+
+std::string advice_for(const Status& status) {
+  if (status.code() == Code::unknown_vertex)
+    return status.message() + " (import the vertices too, or let --create-missing make them)";
+  return status.message();
+}
+
+}  // namespace
+
+std::string_view BatchFeeder::Rows::raw(std::size_t row) const {
+  if (raw_ends.empty()) return {};
+  std::size_t begin = row == 0 ? 0 : raw_ends[row - 1];
+  return std::string_view(raws).substr(begin, raw_ends[row] - begin);
+}
+
+BatchFeeder::Rows BatchFeeder::Rows::slice(std::size_t first, std::size_t count) const {
+  Rows rows;
+  rows.file = file;
+  for (std::size_t row = first; row < first + count; ++row) {
+    rows.lines.push_back(lines[row]);
+    if (raw_ends.empty()) continue;
+    rows.raws += raw(row);
+    rows.raw_ends.push_back(rows.raws.size());
+  }
+  return rows;
+}
+
+BatchFeeder::BatchFeeder(FeederOptions options, RejectFile* rejects)
+    : options_(options), rejects_(rejects), batch_(options.batch_operations) {}
+
+Status BatchFeeder::begin_file(const std::string& name) {
+  Status status = send();
+  rows_.file = name;
+  return status;
+}
+
+Status BatchFeeder::add(const Record& record, TextPosition position, std::string_view raw) {
+  std::size_t bytes = encoded_bytes(record);
+  if (bytes + command_overhead_bytes > options_.max_command_bytes) {
+    return reject({rows_.file, position,
+                   "the record takes " + std::to_string(bytes) + " bytes, and a command has at most " +
+                       std::to_string(options_.max_command_bytes)},
+                  raw);
+  }
+  bool edges_begin = record.kind == RecordKind::edge && last_kind_ == RecordKind::vertex;
+  last_kind_ = record.kind;
+  std::size_t room_bytes = std::min(options_.batch_bytes, options_.max_command_bytes - command_overhead_bytes);
+  bool full = rows_.lines.size() == options_.batch_operations || batch_bytes_ + bytes > room_bytes;
+  if (full || edges_begin)
+    if (Status status = send(); !status.ok()) return status;
+  if (edges_begin)
+    if (Status status = settle(); !status.ok()) return status;
+  waits_for_others_ |= keys_.add(identity_of(record), submitted_ + 1, settled());
+  put(record);
+  batch_bytes_ += bytes;
+  rows_.lines.push_back(position.line);
+  if (rejects_ != nullptr) {
+    rows_.raws += raw;
+    rows_.raw_ends.push_back(rows_.raws.size());
+  }
+  return {};
+}
+
+void BatchFeeder::put(const Record& record) {
+  if (record.kind == RecordKind::edge) {
+    batch_.link(record.source, record.type, record.target, record.edge);
+  } else {
+    batch_.put_vertex(record.key, record.vertex);
+  }
+}
+
+Status BatchFeeder::reject(const RowError& error, std::string_view raw) {
+  if (rejects_ == nullptr) return {Code::invalid_argument, error.text()};
+  return rejects_->add(error, raw);
+}
+
+Status BatchFeeder::send() {
+  if (batch_.empty()) return {};
+  if (waits_for_others_)
+    if (Status status = settle(); !status.ok()) return status;
+  Rows rows = std::move(rows_);
+  rows_ = Rows{.file = rows.file, .lines = {}, .raw_ends = {}, .raws = {}};
+  rows_.lines.reserve(options_.batch_operations);
+  client::Batch batch = std::move(batch_);
+  batch_ = client::Batch(options_.batch_operations);
+  batch_bytes_ = 0;
+  waits_for_others_ = false;
+  if (Status status = submit(std::move(batch), std::move(rows)); !status.ok()) return status;
+  return again_.empty() ? Status() : settle();
+}
+
+Status BatchFeeder::submit(client::Batch batch, Rows rows) {
+  forget_settled();
+  ++submitted_;
+  in_flight_.push_back(std::move(rows));
+  return failure(target_->add(std::move(batch)));
+}
+
+/// Waits until everything sent is applied, or rejected.
+Status BatchFeeder::settle() {
+  for (;;) {
+    if (Status status = target_->flush(); !status.ok()) return failure(status);
+    if (again_.empty()) return {};
+    Piece piece = std::move(again_.front());
+    again_.pop_front();
+    // One at a time: the rows of the failed batch may have been about the same vertex.
+    if (Status status = submit(std::move(piece.batch), std::move(piece.rows)); !status.ok()) return status;
+  }
+}
+
+Status BatchFeeder::finish() {
+  if (Status status = send(); !status.ok()) return status;
+  return settle();
+}
+
+void BatchFeeder::forget_settled() {
+  for (; forgotten_ < settled() && !in_flight_.empty(); ++forgotten_) in_flight_.pop_front();
+}
+
+/// With the place of the row, if it was a row.
+Status BatchFeeder::failure(Status status) const {
+  if (status.ok() || failure_.empty()) return status;
+  return {status.code(), failure_};
+}
+
+bool BatchFeeder::on_failure(client::Batch& batch, const client::Outcome& outcome) {
+  forget_settled();
+  const Rows rows = std::move(in_flight_.front());
+  in_flight_.pop_front();
+  ++forgotten_;
+  const Status& status = outcome.status;
+  bool about_a_row = outcome.fate == client::Fate::failed && is_about_a_row(status.code());
+  std::size_t row = about_a_row ? row_of_field(status.field(), rows.lines.size()) : no_row;
+  if (!about_a_row || rejects_ == nullptr) {
+    failure_ = row != no_row ? rows.place(row) : rows.place(0) + " to line " + std::to_string(rows.lines.back());
+    failure_ += ": " + advice_for(status);
+    return false;
+  }
+  if (row != no_row) {
+    Status written = rejects_->add({rows.file, {rows.lines[row], 1}, advice_for(status)}, rows.raw(row));
+    if (!written.ok()) {
+      failure_ = written.message();
+      return false;
+    }
+  }
+  send_again_without(batch, rows, row);
+  return true;
+}
+
+/// In eighths: one bad row costs little, and even a batch of nothing but bad rows is sent only a few times over.
+void BatchFeeder::send_again_without(client::Batch& batch, const Rows& rows, std::size_t bad_row) {
+  std::size_t piece_rows = std::max<std::size_t>(1, rows.lines.size() / 8);
+  std::vector<Piece> pieces;
+  for (std::size_t first = 0; first < rows.lines.size();) {
+    std::size_t end = std::min(first + piece_rows, rows.lines.size());
+    if (first == bad_row) {
+      ++first;
+      continue;
+    }
+    if (bad_row != no_row && first < bad_row) end = std::min(end, bad_row);
+    pieces.push_back({batch.slice(first, end - first), rows.slice(first, end - first)});
+    first = end;
+  }
+  again_.insert(again_.begin(), std::make_move_iterator(pieces.begin()), std::make_move_iterator(pieces.end()));
+}
+
+}  // namespace engram::import

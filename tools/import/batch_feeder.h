@@ -1,0 +1,102 @@
+#pragma once
+// Records in, batches out: cuts the stream into commands, keeps rows that change the same thing in order, and finds the
+// row that made a batch fail.
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/engram/loader.h"
+#include "tools/import/in_flight_keys.h"
+#include "tools/import/record.h"
+#include "tools/import/reject_file.h"
+
+namespace engram::import {
+
+/// Where batches go. They settle in the order in which they were added; one that fails is handed to the feeder's
+/// on_failure.
+class BatchTarget {
+ public:
+  virtual ~BatchTarget() = default;
+  virtual Status add(client::Batch batch) = 0;
+  virtual Status flush() = 0;
+  [[nodiscard]] virtual const client::LoadTotals& totals() const = 0;
+};
+
+struct FeederOptions {
+  std::size_t batch_operations = 2000;
+  std::size_t batch_bytes = std::size_t{1} << 20;            // about; a batch of one record may be larger
+  std::size_t max_command_bytes = std::size_t{4} << 20;
+};
+
+/// Each batch is applied whole or not at all, so a load that was killed left whole batches, and to start it again
+/// changes them to what they are. Vertices are all applied before the first edge behind them is sent.
+///
+/// With a reject file, a row that the engine refuses is written there, and the others of its batch are sent again in
+/// smaller batches; without one, the first such row ends the load.
+class BatchFeeder {
+ public:
+  /// `rejects` may be null. Before the first record: set_target, which needs on_failure of this object.
+  BatchFeeder(FeederOptions options, RejectFile* rejects);
+  void set_target(BatchTarget& target) { target_ = &target; }
+
+  /// The records that follow are of this file.
+  Status begin_file(const std::string& name);
+  /// An error ends the load.
+  Status add(const Record& record, TextPosition position, std::string_view raw);
+  /// For a row that is no record.
+  Status reject(const RowError& error, std::string_view raw);
+  /// Sends the rest, and waits for all.
+  Status finish();
+
+  /// What the target calls for a batch that failed for good. False: the load ends.
+  bool on_failure(client::Batch& batch, const client::Outcome& outcome);
+
+ private:
+  /// Which rows are in a batch, operation by operation.
+  struct Rows {
+    std::string file;
+    std::vector<std::uint64_t> lines;
+    std::vector<std::size_t> raw_ends;   // with a reject file only
+    std::string raws;
+
+    [[nodiscard]] std::string_view raw(std::size_t row) const;
+    [[nodiscard]] Rows slice(std::size_t first, std::size_t count) const;
+    [[nodiscard]] std::string place(std::size_t row) const { return file + ':' + std::to_string(lines[row]); }
+  };
+  struct Piece {
+    client::Batch batch;
+    Rows rows;
+  };
+
+  Status send();
+  Status submit(client::Batch batch, Rows rows);
+  Status settle();
+  void forget_settled();
+  void put(const Record& record);
+  void send_again_without(client::Batch& batch, const Rows& rows, std::size_t bad_row);
+  [[nodiscard]] Status refuse(const RowError& error, std::string_view raw);
+  [[nodiscard]] Status failure(Status status) const;
+  [[nodiscard]] std::uint64_t settled() const { return target_->totals().batches + target_->totals().failed; }
+
+  FeederOptions options_;
+  RejectFile* rejects_;
+  BatchTarget* target_ = nullptr;
+
+  client::Batch batch_;
+  Rows rows_;
+  std::size_t batch_bytes_ = 0;
+  bool waits_for_others_ = false;   // the batch changes what one in flight changes too
+  RecordKind last_kind_ = RecordKind::edge;
+  InFlightKeys keys_;
+  std::uint64_t submitted_ = 0;
+
+  std::deque<Rows> in_flight_;      // of the batches added and not known to be settled, oldest first
+  std::uint64_t forgotten_ = 0;
+  std::deque<Piece> again_;         // of batches that failed, to be sent before anything else
+  std::string failure_;             // of the row that ended the load
+};
+
+}  // namespace engram::import

@@ -1,0 +1,120 @@
+#include "tools/import/import_job.h"
+
+#include <algorithm>
+
+namespace engram::import {
+
+ImportJob::ImportJob(ImportOptions options, Files& files, ProgressLine& progress)
+    : options_(std::move(options)), files_(files), progress_(progress) {}
+
+ReadOptions ImportJob::read_options(Expected expected) const {
+  ReadOptions read = options_.read;
+  read.layout.expected = expected;
+  read.decoder.prefix_id_groups = options_.prefix_id_groups.value_or(false);
+  return read;
+}
+
+Status ImportJob::open() {
+  auto is_input = [](const InputFile& input) { return input.path == "-"; };
+  if (std::count_if(options_.inputs.begin(), options_.inputs.end(), is_input) > 1)
+    return {Code::invalid_argument, "standard input can be named only once"};
+  for (const auto& input : options_.inputs)
+    if (Status status = open_input(input); !status.ok()) return status;
+  if (Status status = check_id_groups(); !status.ok()) return status;
+  if (!options_.reject_path.empty()) {
+    auto rejects = RejectFile::create(files_, options_.reject_path);
+    if (!rejects.ok()) return rejects.status();
+    rejects_ = std::move(rejects).value();
+  }
+  feeder_.emplace(options_.feeder, rejects_.get());
+  return {};
+}
+
+/// With several groups of ids, the user has to say whether the same id in two of them is the same vertex.
+Status ImportJob::check_id_groups() const {
+  if (options_.prefix_id_groups || id_groups_.size() < 2) return {};
+  std::string names;
+  for (const auto& group : id_groups_) names += (names.empty() ? "" : ", ") + group;
+  return {Code::invalid_argument, "the headers name several groups of ids (" + names +
+                                      "): give --id-prefix if an id may stand in more than one of "
+                                      "them (keys are then like " +
+                                      *id_groups_.begin() + ":id), or --no-id-prefix if no id does"};
+}
+
+Status ImportJob::open_input(const InputFile& input) {
+  auto opened = open_records(input.path, read_options(input.expected));
+  if (!opened.ok()) return opened.status();
+  Pass pass{std::move(opened).value(), input.path, input.expected, Part::everything};
+  for (const Column& column : pass.reader->columns().columns)
+    if (!column.id_group.empty()) id_groups_.insert(column.id_group);
+  std::uint64_t size_bytes = pass.reader->source().total_bytes();
+  total_bytes_ += size_bytes;
+  total_is_known_ &= size_bytes > 0;
+  bool vertices_wanted = input.expected != Expected::edges;
+  bool edges_wanted = input.expected != Expected::vertices;
+  if (auto kind = pass.reader->kind()) {
+    (*kind == RecordKind::vertex ? vertex_passes_ : edge_passes_).push_back(std::move(pass));
+  } else if (size_bytes == 0 && vertices_wanted && edges_wanted) {
+    mixed_passes_.push_back(std::move(pass));  // not a file: it cannot be read twice
+  } else {
+    if (vertices_wanted && edges_wanted) total_bytes_ += size_bytes;
+    if (edges_wanted) edge_passes_.push_back({nullptr, pass.path, input.expected, Part::edges});
+    if (!vertices_wanted) edge_passes_.back().reader = std::move(pass.reader);
+    pass.part = Part::vertices;
+    if (vertices_wanted) vertex_passes_.push_back(std::move(pass));
+  }
+  return {};
+}
+
+Status ImportJob::run(BatchTarget& target) {
+  feeder_->set_target(target);
+  Status status;
+  for (auto* passes : {&vertex_passes_, &mixed_passes_, &edge_passes_}) {
+    for (auto& pass : *passes) {
+      if (status.ok()) status = run_pass(pass);
+      pass.reader.reset();
+    }
+  }
+  if (status.ok()) status = feeder_->finish();
+  progress_.clear();
+  if (rejects_ != nullptr) {
+    Status written = rejects_->flush();
+    if (status.ok()) status = written;
+    summary_.rejected = rejects_->count();
+  }
+  return status;
+}
+
+Status ImportJob::run_pass(Pass& pass) {
+  if (pass.reader == nullptr) {
+    auto opened = open_records(pass.path, read_options(pass.expected));
+    if (!opened.ok()) return opened.status();
+    pass.reader = std::move(opened).value();
+  }
+  RecordReader& reader = *pass.reader;
+  reader.only(pass.part);
+  if (Status status = feeder_->begin_file(reader.name()); !status.ok()) return status;
+  Record record;
+  for (std::uint64_t row = 1;; ++row) {
+    Status status;
+    switch (reader.next(record)) {
+      case RecordReader::Next::record:
+        ++(record.kind == RecordKind::vertex ? summary_.vertices : summary_.edges);
+        status = feeder_->add(record, reader.position(), reader.raw());
+        break;
+      case RecordReader::Next::bad_row: status = feeder_->reject(reader.error(), reader.raw()); break;
+      case RecordReader::Next::failed: return {Code::unavailable, reader.error().text()};
+      case RecordReader::Next::end: done_bytes_ += reader.source().total_bytes(); return {};
+    }
+    if (!status.ok()) return status;
+    if (row % 1024 == 0 && progress_.due()) show(reader);
+  }
+}
+
+void ImportJob::show(const RecordReader& reader) {
+  ProgressState state{reader.name(), summary_.vertices + summary_.edges, done_bytes_ + reader.source().consumed_bytes(),
+                      total_is_known_ ? total_bytes_ : 0};
+  progress_.draw(state);
+}
+
+}  // namespace engram::import

@@ -1,0 +1,141 @@
+#include "tools/import/row_decoder.h"
+
+#include <cmath>
+
+namespace engram::import {
+
+namespace {
+
+constexpr std::size_t max_key_bytes = 1024;
+constexpr std::size_t max_name_bytes = 256;
+
+/// An empty cell is an absent value, except that "" in quotes is the empty text, list, vector or byte string.
+bool is_absent(CellType type, const Cell& cell) {
+  if (cell.size > 0) return false;
+  bool can_be_empty =
+      type.list || type.kind == CellKind::text || type.kind == CellKind::bytes || type.kind == CellKind::vector;
+  return cell.quoted == 0 || !can_be_empty;
+}
+
+}  // namespace
+
+std::string problem_of_key(std::string_view key) {
+  if (key.empty()) return "a key is empty";
+  if (key.size() > max_key_bytes) return "a key has at most 1024 bytes, this one " + std::to_string(key.size());
+  return {};
+}
+
+std::string problem_of_type(std::string_view type) {
+  if (type.empty()) return "the edge has no type; give one for all edges without with --type";
+  if (type.size() > max_name_bytes) return "a type or a label has at most 256 bytes";
+  return {};
+}
+
+RowDecoder::RowDecoder(Columns columns, DecoderOptions options)
+    : columns_(std::move(columns)), options_(std::move(options)) {}
+
+bool RowDecoder::fail(const Cell& cell, std::string message) {
+  problem_ = {cell.offset, std::move(message)};
+  return false;
+}
+
+bool RowDecoder::decode(std::span<const Cell> cells, std::size_t raw_bytes, Record& record) {
+  const auto& columns = columns_.columns;
+  if (cells.size() != columns.size()) [[unlikely]] {
+    problem_ = {cells.size() > columns.size() ? cells[columns.size()].offset : raw_bytes,
+                "the row has " + std::to_string(cells.size()) + " cells instead of " + std::to_string(columns.size())};
+    return false;
+  }
+  record.kind = columns_.kind;
+  bool edge = columns_.kind == RecordKind::edge;
+  if (edge) {
+    record.type = options_.edge_type;
+    record.edge.rank = 0;
+    record.edge.weight = 1.0;
+    record.edge.create_missing = options_.create_missing;
+  } else {
+    record.vertex.labels.clear();
+  }
+  PropertyFiller properties(edge ? record.edge.properties : record.vertex.properties);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const Column& column = columns[i];
+    bool good = true;
+    switch (column.role) {
+      case ColumnRole::property: good = take_property(column, cells[i], properties); break;
+      case ColumnRole::rank:
+      case ColumnRole::weight: good = take_number_role(column, cells[i], record); break;
+      case ColumnRole::ignored:
+      case ColumnRole::edge_id: break;
+      default: good = take_text_role(column, cells[i], record); break;
+    }
+    if (good && column.role == ColumnRole::vertex_key && !column.name.empty())
+      good = take_property(column, cells[i], properties);
+    if (!good) return false;
+  }
+  properties.finish();
+  if (!edge) return true;
+  std::string message = problem_of_type(record.type);
+  return message.empty() || fail(Cell{}, std::move(message));
+}
+
+bool RowDecoder::take_text_role(const Column& column, const Cell& cell, Record& record) {
+  switch (column.role) {
+    case ColumnRole::vertex_key: return take_key(column, cell, composed_key_, record.key);
+    case ColumnRole::source: return take_key(column, cell, composed_source_, record.source);
+    case ColumnRole::target: return take_key(column, cell, composed_target_, record.target);
+    case ColumnRole::type:
+      if (cell.size > 0) record.type = cell.text();
+      return cell.size <= max_name_bytes || fail(cell, problem_of_type(cell.text()));
+    default: take_labels(cell, record.vertex.labels); return true;
+  }
+}
+
+bool RowDecoder::take_key(const Column& column, const Cell& cell, std::string& composed, std::string_view& key) {
+  key = cell.text();
+  if (options_.prefix_id_groups && !column.id_group.empty() && !key.empty()) {
+    composed.assign(column.id_group).append(":").append(key);
+    key = composed;
+  }
+  if (!key.empty() && key.size() <= max_key_bytes) [[likely]]
+    return true;
+  return fail(cell, column.header + ": " + problem_of_key(key));
+}
+
+bool RowDecoder::take_number_role(const Column& column, const Cell& cell, Record& record) {
+  if (cell.size == 0) return true;
+  if (Status status = parse_value(column.type, columns_.convention, cell.text(), number_); !status.ok())
+    return fail(cell, column.header + ": " + status.message());
+  if (column.role == ColumnRole::rank) {
+    record.edge.rank = *number_.get_if<std::int64_t>();
+    return true;
+  }
+  record.edge.weight = *number_.get_if<double>();
+  return std::isfinite(record.edge.weight) || fail(cell, column.header + ": a weight has to be finite");
+}
+
+bool RowDecoder::take_property(const Column& column, const Cell& cell, PropertyFiller& properties) {
+  if (is_absent(column.type, cell)) return true;
+  Status status = parse_value(column.type, columns_.convention, cell.text(), properties.add(column.name));
+  return status.ok() || fail(cell, column.header + ": " + status.message());
+}
+
+void RowDecoder::take_labels(const Cell& cell, std::vector<std::string>& labels) {
+  std::string_view rest = cell.text();
+  std::string label;
+  auto finish = [&] {
+    if (!label.empty()) labels.push_back(label);
+    label.clear();
+  };
+  for (std::size_t i = 0; i < rest.size(); ++i) {
+    bool escaped = columns_.convention == Convention::gremlin && rest.substr(i).starts_with("\\;");
+    if (escaped) ++i;
+    if (rest[i] == ';' && !escaped) {
+      finish();
+    } else {
+      label += rest[i];
+    }
+  }
+  finish();
+}
+
+}  // namespace engram::import

@@ -1,0 +1,112 @@
+#include "tools/offline/verify.h"
+
+#include <limits>
+#include <memory>
+
+namespace engram::cli {
+
+namespace {
+
+class Verify {
+ public:
+  Verify(Files& files, const VerifyOptions& options, const NodeIdentity& identity)
+      : files_(files), options_(options) {
+    report_.identity = identity;
+    report_.findings = Findings(options.max_findings);
+  }
+
+  VerifyReport run() {
+    for (std::uint16_t i = 0; i < report_.identity.partitions; ++i) open_store({i});
+    std::vector<Lsn> stored;
+    for (const auto& store : stores_) stored.push_back(store ? WarmStore::View(*store).applied_lsn() : Lsn{});
+    LsnSequence sequence(std::move(stored));
+    if (!report_.skipped.empty()) sequence.skip_to_anywhere();  // what a damaged store has is not known
+    std::string archived = options_.archived_dir.empty() ? options_.data_dir + "/archived" : options_.archived_dir;
+    report_.log = check_log(files_, {options_.data_dir, archived, report_.identity.log_id}, std::move(sequence),
+                            report_.findings, [this](double share) { tell("checking the command log", share); });
+    if (!report_.log.commands_parse) report_.skipped = "the log has records that are no commands";
+    if (report_.skipped.empty()) check_graph();
+    return std::move(report_);
+  }
+
+ private:
+  void tell(const std::string& what, double share) {
+    if (options_.progress) options_.progress(what, share);
+  }
+
+  void open_store(PartitionId partition) {
+    stores_.emplace_back();
+    WarmOptions warm;
+    warm.path = options_.data_dir + "/warm/p" + std::to_string(partition.value);
+    warm.read_only = true;
+    if (!files_.exists(warm.path)) return;  // a new partition: all of it is in the log, or the log's check says so
+    auto damaged = [&](const Status& status) {
+      report_.findings.add({"warm_store", status.message(), partition, {}, {}, warm.path + "/data.mdb", {}});
+      report_.skipped = "the warm store of partition " + std::to_string(partition.value) + " is damaged";
+    };
+    auto opened = WarmStore::open(warm);
+    if (!opened.ok()) return damaged(opened.status());
+    ++report_.warm_stores;
+    std::string what = "checking the warm store of partition " + std::to_string(partition.value);
+    auto progress = [&](WarmTable, std::uint64_t done, std::uint64_t total) {
+      if (total > 0) tell(what, static_cast<double>(done) / static_cast<double>(total));
+    };
+    Status sound = (*opened)->check(progress, damaged);
+    if (!sound.ok()) return;
+    {
+      WarmStore::View view(**opened);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(WarmTable::count_); ++i)
+        report_.warm_entries += view.entries(static_cast<WarmTable>(i));
+    }
+    check_warm_tables(**opened, partition, report_.findings);
+    stores_.back() = std::move(opened).value();
+  }
+
+  /// The state at the end of the log: what the engine would start with.
+  void check_graph() {
+    std::vector<PartitionCore*> cores;
+    for (std::uint16_t i = 0; i < report_.identity.partitions; ++i) {
+      CoreOptions core;
+      core.self = {i};
+      core.partitions = report_.identity.partitions;
+      core.hot_bytes = std::numeric_limits<std::size_t>::max();
+      cores_.push_back(std::make_unique<PartitionCore>(core));
+      cores.push_back(cores_.back().get());
+      if (Status status = cores.back()->open(stores_[i].get()); !status.ok())
+        return give_up(PartitionId{i}, "it cannot be opened: " + status.message());
+    }
+    ReplayOptions replay{options_.data_dir, report_.identity.log_id, [this](std::uint64_t done, std::uint64_t total) {
+                           tell("replaying the command log", static_cast<double>(done) / static_cast<double>(total));
+                         }};
+    auto replayed = replay_log(files_, replay, cores);
+    if (!replayed.ok()) return give_up(std::nullopt, "the log cannot be replayed: " + replayed.status().message());
+    report_.replayed = *replayed;
+    auto settled = settle_transactions(cores);
+    if (!settled.ok()) return give_up(std::nullopt, settled.status().message());
+    report_.settled = *settled;
+    report_.graph = check_invariants(cores, report_.findings, [this](double share) { tell("checking the graph", share); });
+  }
+
+  void give_up(std::optional<PartitionId> partition, const std::string& why) {
+    report_.skipped = why;
+    if (report_.findings.count() == 0) report_.findings.add({"graph", why, partition, {}, {}, {}, {}});
+  }
+
+  Files& files_;
+  const VerifyOptions& options_;
+  VerifyReport report_;
+  std::vector<std::unique_ptr<WarmStore>> stores_;  // null: there is none, or it is damaged
+  std::vector<std::unique_ptr<PartitionCore>> cores_;
+};
+
+}  // namespace
+
+Result<VerifyReport> verify(Files& files, const VerifyOptions& options) {
+  if (!files.exists(options.data_dir))
+    return Status(Code::invalid_argument, "there is no directory " + options.data_dir, "--data-dir");
+  auto directory = NodeDirectory::open_existing(options.data_dir, files);
+  if (!directory.ok()) return directory.status();
+  return Verify(files, options, directory->identity()).run();
+}
+
+}  // namespace engram::cli
