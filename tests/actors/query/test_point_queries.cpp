@@ -1,0 +1,335 @@
+// Reads that do not walk: vertices and edges by name, pages of neighbours and scans, degrees, counts, look-ups.
+
+#include "tests/actors/query/query_script.h"
+#include "tests/support/temporary_directory.h"
+
+using namespace engram;
+using namespace engram::test;
+
+namespace {
+
+struct Loaded {
+  explicit Loaded(std::uint64_t seed, std::uint32_t partitions)
+      : random(seed), cluster(partitions), loop(cluster, seed) {
+    graph = random_graph(random, {6 + below(random, 20), 10 + below(random, 120)});
+    load(cluster, graph);
+  }
+  Random random;
+  ReferenceGraph graph;
+  CoreCluster cluster;
+  QueryLoop loop;
+};
+
+template <typename Test>
+void on_random_graphs(std::uint64_t seeds, const Test& test) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed)
+    for (std::uint32_t partitions : cluster_sizes) {
+      CAPTURE(seed, partitions);
+      Loaded loaded(seed, partitions);
+      test(loaded);
+    }
+}
+
+using Slot = std::tuple<std::string, std::string, std::string, std::int64_t>;
+Slot slot_of(schema::Edge::Reader edge) {
+  return {text(edge.getSourceKey()), text(edge.getType()), text(edge.getTargetKey()), edge.getRank()};
+}
+
+}  // namespace
+
+TEST_CASE("get answers in the order of the request, also for what there is not") {
+  on_random_graphs(40, [](Loaded& on) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < 30; ++i) keys.push_back(key_of(below(on.random, 40)));
+    Script<schema::GetRequest> request([&](schema::GetRequest::Builder builder) {
+      auto refs = builder.initVertices(static_cast<unsigned>(keys.size()));
+      for (unsigned i = 0; i < refs.size(); ++i) {
+        auto id = on.cluster.find(keys[i]);
+        bool by_id = one_in(on.random, 2);
+        if (by_id)
+          refs[i].setId(id ? id->value : std::uint64_t{60'000} << 48);
+        else
+          refs[i].setKey(keys[i].c_str());
+      }
+    });
+    Frame frame = on.loop.run(make_get(on.cluster.context(), request));
+    auto reply = frame.read<schema::GetReply>();
+    require_no_error(reply);
+    REQUIRE(reply.getVertices().size() == keys.size());
+    for (unsigned i = 0; i < keys.size(); ++i) {
+      auto vertex = reply.getVertices()[i];
+      auto expected = on.graph.vertices.find(keys[i]);
+      REQUIRE(vertex.getFound() == (expected != on.graph.vertices.end()));
+      if (!vertex.getFound()) continue;
+      REQUIRE(text(vertex.getKey()) == keys[i]);
+      REQUIRE(vertex.getLabels().size() == expected->second.labels.size());
+      REQUIRE(vertex.getProperties().size() == expected->second.properties.size());
+    }
+    REQUIRE(on.loop.requests <= on.cluster.partitions());
+  });
+}
+
+TEST_CASE("edges are found by their keys, over partitions, in the order of the request") {
+  on_random_graphs(40, [](Loaded& on) {
+    std::vector<Slot> asked, expected;
+    for (const auto& [slot, edge] : on.graph.edges) {
+      asked.push_back(slot);
+      if (one_in(on.random, 3)) asked.push_back(slot);
+      if (one_in(on.random, 3)) asked.emplace_back(edge.source, "hates", edge.target, 0);
+      if (one_in(on.random, 5)) asked.emplace_back(edge.source, edge.type, "nobody", 0);
+      if (one_in(on.random, 5)) asked.emplace_back("nobody", edge.type, edge.target, 0);
+    }
+    std::shuffle(asked.begin(), asked.end(), on.random);
+    std::copy_if(asked.begin(), asked.end(), std::back_inserter(expected),
+                 [&](const Slot& slot) { return on.graph.edges.contains(slot); });
+    Script<schema::GetEdgeRequest> request([&](schema::GetEdgeRequest::Builder builder) {
+      auto edges = builder.initEdges(static_cast<unsigned>(asked.size()));
+      for (unsigned i = 0; i < edges.size(); ++i) {
+        edges[i].setSource(std::get<0>(asked[i]).c_str());
+        edges[i].setType(std::get<1>(asked[i]).c_str());
+        edges[i].setTarget(std::get<2>(asked[i]).c_str());
+        edges[i].setRank(std::get<3>(asked[i]));
+      }
+    });
+    Frame frame = on.loop.run(make_get_edges(on.cluster.context(), request));
+    auto reply = frame.read<schema::GetEdgeReply>();
+    require_no_error(reply);
+    std::vector<Slot> got;
+    for (auto edge : reply.getEdges()) {
+      got.push_back(slot_of(edge));
+      REQUIRE(edge.getWeight() == on.graph.edges.at(got.back()).weight);
+    }
+    REQUIRE(got == expected);
+  });
+}
+
+TEST_CASE("pages of neighbours give every edge once, with the keys of both ends and only where the other end passes") {
+  on_random_graphs(150, [](Loaded& on) {
+    ReferenceHop hop = random_hop(on.random);
+    std::string key = key_of(below(on.random, 6));
+    std::multiset<Slot> expected, got;
+    for (const auto& step : on.graph.steps(key, hop.way, hop.edges))
+      if (hop.vertices.admits(on.graph.vertices.at(step.to)))
+        expected.insert({step.edge->source, step.edge->type, step.edge->target, step.edge->rank});
+    std::uint32_t limit = static_cast<std::uint32_t>(1 + below(on.random, 6));
+    std::string cursor;
+    do {
+      Script<schema::NeighborsRequest> request([&](schema::NeighborsRequest::Builder builder) {
+        builder.initVertex().setKey(key.c_str());
+        builder.setDirection(direction_of(hop.way));
+        write(hop.edges, builder.initFilter());
+        write(hop.vertices, builder.initTarget());
+        builder.setLimit(limit);
+        builder.setCursor({reinterpret_cast<const kj::byte*>(cursor.data()), cursor.size()});
+      });
+      REQUIRE(validate(schema::NeighborsRequest::Reader(request)).message() == "");
+      Frame frame = on.loop.run(make_neighbors(on.cluster.context(), request));
+      auto reply = frame.read<schema::NeighborsReply>();
+      require_no_error(reply);
+      REQUIRE(reply.getEdges().size() <= limit);
+      auto next = reply.getCursor();
+      if (next.size() > 0) REQUIRE(reply.getEdges().size() == limit);
+      for (auto edge : reply.getEdges()) got.insert(slot_of(edge));
+      cursor.assign(reinterpret_cast<const char*>(next.begin()), next.size());
+    } while (!cursor.empty());
+    REQUIRE(got == expected);
+  });
+}
+
+TEST_CASE("neighbours whose keys nobody asked for cost one request") {
+  Loaded on(3, 5);
+  Script<schema::NeighborsRequest> request([&](schema::NeighborsRequest::Builder builder) {
+    builder.initVertex().setKey("v0");
+    builder.initProjection().setKeys(false);
+  });
+  on.loop.run(make_neighbors(on.cluster.context(), request));
+  CHECK(on.loop.requests == 1);
+}
+
+TEST_CASE("a filtered page whose edges change while it is read repeats and skips nothing that stayed") {
+  ReferenceGraph graph;
+  graph.vertices["hub"];
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    graph.vertices[key_of(i)].labels.insert(i % 3 == 0 ? "person" : "robot");
+    graph.put({"hub", "knows", key_of(i), 0, 1.0, {}});
+  }
+  CoreCluster cluster(3);
+  load(cluster, graph);
+  QueryLoop loop(cluster);
+  int reads = 0;
+  std::string removed;
+  // The second look at the page, for its cursor, finds one edge less than the first.
+  loop.before_answer = [&](schema::Request::Reader incoming) {
+    if (!incoming.isNeighbors() || ++reads != 2) return;
+    cluster.batch([&](schema::Batch::Builder batch) { batch.initOperations(1)[0].initDeleteVertex().setKey("v0"); });
+  };
+  std::set<std::string> got;
+  std::string cursor;
+  do {
+    Script<schema::NeighborsRequest> request([&](schema::NeighborsRequest::Builder builder) {
+      builder.initVertex().setKey("hub");
+      builder.initTarget().initLabels(1).set(0, "person");
+      builder.setLimit(5);
+      builder.setCursor({reinterpret_cast<const kj::byte*>(cursor.data()), cursor.size()});
+    });
+    Frame frame = loop.run(make_neighbors(cluster.context(), request));
+    auto reply = frame.read<schema::NeighborsReply>();
+    require_no_error(reply);
+    for (auto edge : reply.getEdges()) REQUIRE(got.insert(text(edge.getTargetKey())).second);
+    auto next = reply.getCursor();
+    cursor.assign(reinterpret_cast<const char*>(next.begin()), next.size());
+  } while (!cursor.empty());
+  got.erase("v0");
+  CHECK(got.size() == 13);
+}
+
+TEST_CASE("degrees and statistics count what is there") {
+  on_random_graphs(40, [](Loaded& on) {
+    std::map<std::string, std::uint64_t> labels, types;
+    for (const auto& [key, vertex] : on.graph.vertices)
+      for (const std::string& label : vertex.labels) ++labels[label];
+    for (const auto& [slot, edge] : on.graph.edges) ++types[edge.type];
+    Frame frame = on.loop.run(make_statistics(on.cluster.context()));
+    auto statistics = frame.read<schema::StatisticsReply>();
+    require_no_error(statistics);
+    CHECK(statistics.getSpace().getVertices() == on.graph.vertices.size());
+    CHECK(statistics.getSpace().getEdges() == on.graph.edges.size());
+    std::map<std::string, std::uint64_t> got_labels, got_types;
+    for (auto label : statistics.getLabels()) got_labels[text(label.getName())] = label.getCount();
+    for (auto type : statistics.getTypes()) got_types[text(type.getName())] = type.getCount();
+    CHECK(got_labels == labels);
+    CHECK(got_types == types);
+
+    Script<schema::DegreeRequest> request([](schema::DegreeRequest::Builder builder) {
+      builder.initVertex().setKey("v1");
+      builder.initTypes(1).set(0, "knows");
+    });
+    Frame degree_frame = on.loop.run(make_degree(on.cluster.context(), request));
+    auto degree = degree_frame.read<schema::DegreeReply>();
+    require_no_error(degree);
+    EdgeCondition knows;
+    knows.types = {"knows"};
+    CHECK(degree.getOut() == on.graph.steps("v1", Way::out, knows).size());
+    CHECK(degree.getIn() == on.graph.steps("v1", Way::in, knows).size());
+    CHECK(on.loop.requests == 1);
+  });
+}
+
+TEST_CASE("a scan gives every vertex and every edge once, page by page, and can be taken up from any cursor") {
+  on_random_graphs(60, [](Loaded& on) {
+    VertexCondition condition = random_vertex_condition(on.random);
+    std::set<std::string> expected, got;
+    std::multiset<Slot> expected_edges, got_edges;
+    for (const auto& [key, vertex] : on.graph.vertices)
+      if (condition.admits(vertex)) expected.insert(key);
+    for (const auto& [slot, edge] : on.graph.edges)
+      if (expected.contains(edge.source)) expected_edges.insert(slot);
+    std::string cursor;
+    do {
+      Script<schema::ScanRequest> request([&](schema::ScanRequest::Builder builder) {
+        write(condition, builder.initFilter());
+        builder.setEdges(true);
+        builder.setCursor({reinterpret_cast<const kj::byte*>(cursor.data()), cursor.size()});
+      });
+      REQUIRE(validate(schema::ScanRequest::Reader(request)).message() == "");
+      auto page_vertices = static_cast<std::uint32_t>(1 + below(on.random, 4));
+      Frame frame = on.loop.run(make_scan_page(on.cluster.context(), request, page_vertices, 1 << 20));
+      auto answer = frame.read<schema::Answer>();
+      require_no_error(answer);
+      auto page = answer.getScan();
+      REQUIRE(page.getVertices().size() <= page_vertices);
+      REQUIRE((page.getVertices().size() > 0 || page.getCursor().size() == 0));
+      for (auto vertex : page.getVertices()) REQUIRE(got.insert(text(vertex.getKey())).second);
+      for (auto edge : page.getEdges()) got_edges.insert(slot_of(edge));
+      cursor.assign(reinterpret_cast<const char*>(page.getCursor().begin()), page.getCursor().size());
+    } while (!cursor.empty());
+    REQUIRE(got == expected);
+    REQUIRE(got_edges == expected_edges);
+  });
+}
+
+TEST_CASE("a look-up merges the partitions by value, then by id") {
+  for (std::uint32_t partitions : cluster_sizes) {
+    CAPTURE(partitions);
+    std::vector<std::unique_ptr<TemporaryDirectory>> directories;
+    std::vector<std::unique_ptr<WarmStore>> stores;
+    std::vector<const WarmStore*> behind;
+    for (std::uint32_t i = 0; i < partitions; ++i) {
+      directories.push_back(std::make_unique<TemporaryDirectory>());
+      WarmOptions options;
+      options.path = *directories.back() / "warm";
+      options.initial_map_bytes = 1 << 24;
+      auto store = WarmStore::open(options);
+      REQUIRE(store.ok());
+      stores.push_back(std::move(store).value());
+      behind.push_back(stores.back().get());
+    }
+    CoreCluster cluster(partitions, behind);
+    for (std::uint32_t i = 0; i < partitions; ++i)
+      cluster.apply({static_cast<std::uint16_t>(i)},
+                    [](schema::Command::Builder command) { command.initDeclareIndex().setProperty("age"); });
+    Random random(partitions);
+    ReferenceGraph graph = random_graph(random, {120, 0});
+    load(cluster, graph);
+    QueryLoop loop(cluster, 7);
+    for (bool only_names : {false, true}) {
+      Script<schema::LookupRequest> request([&](schema::LookupRequest::Builder builder) {
+        builder.initIndex().setProperty("age");
+        builder.initRange().initMin().setInt64(3);
+        builder.getRange().initMax().setFloat64(7.5);
+        builder.getRange().setMinExclusive(true);
+        builder.getProjection().setProperties(!only_names);
+      });
+      REQUIRE(validate(schema::LookupRequest::Reader(request)).message() == "");
+      Frame frame = loop.run(make_lookup(cluster.context(), request));
+      auto reply = frame.read<schema::LookupReply>();
+      require_no_error(reply);
+      CHECK(reply.getExceeded() == schema::Limit::NONE);
+      std::vector<std::pair<std::int64_t, std::uint64_t>> got, expected;
+      for (auto vertex : reply.getVertices()) {
+        got.emplace_back(graph.vertices.at(text(vertex.getKey())).properties.at("age"), vertex.getId());
+        CHECK(vertex.getProperties().size() == (only_names ? 0 : 1));
+      }
+      for (const auto& [key, vertex] : graph.vertices)
+        if (vertex.properties.contains("age") && vertex.properties.at("age") > 3 && vertex.properties.at("age") <= 7)
+          expected.emplace_back(vertex.properties.at("age"), cluster.find(key)->value);
+      std::sort(expected.begin(), expected.end());
+      CHECK(got == expected);
+    }
+    Script<schema::LookupRequest> limited([](schema::LookupRequest::Builder builder) {
+      builder.initIndex().setProperty("age");
+      builder.initRange();
+      builder.setLimit(4);
+    });
+    Frame frame = loop.run(make_lookup(cluster.context(), limited));
+    auto reply = frame.read<schema::LookupReply>();
+    require_no_error(reply);
+    CHECK(reply.getExceeded() == schema::Limit::RESULTS);
+    CHECK(reply.getVertices().size() == 4);
+  }
+}
+
+TEST_CASE("a space that is kept together is read from its partition alone") {
+  CoreCluster cluster(5);
+  SpaceRoute space{{}, Placement::together, home_of_space("small", 5)};
+  Effects effects = cluster.apply(space.home, [](schema::Command::Builder command) {
+    auto create = command.initCreateSpace();
+    create.setName("small");
+    create.setPlacement(schema::Placement::TOGETHER);
+  });
+  REQUIRE(effects.at(0).outcome.status.ok());
+  space.id = effects.at(0).outcome.space;
+  cluster.use(space);
+  Random random(1);
+  ReferenceGraph graph = random_graph(random, {20, 40});
+  load(cluster, graph);
+  QueryLoop loop(cluster);
+  Frame statistics = loop.run(make_statistics(cluster.context()));
+  CHECK(statistics.read<schema::StatisticsReply>().getSpace().getVertices() == 20);
+  CHECK(loop.requests == 1);
+  Script<schema::ScanRequest> scan([](schema::ScanRequest::Builder builder) {});
+  Frame page = loop.run(make_scan_page(cluster.context(), scan, 100, 1 << 20));
+  CHECK(page.read<schema::Answer>().getScan().getVertices().size() == 20);
+  CHECK(page.read<schema::Answer>().getScan().getCursor().size() == 0);
+  CHECK(loop.requests == 1);
+}

@@ -1,0 +1,70 @@
+#pragma once
+// A test double of an engine, on a real loopback socket: a small graph, a session table as the real one has, and a script
+// of what goes wrong. It lives on the event loop that it is given.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <kj/async-io.h>
+
+#include "client/engram/client.h"
+#include "schema/client.capnp.h"
+
+namespace engram::client {
+
+/// What the fake does with the next submit, get or page.
+struct Mishap {
+  enum Kind {
+    none,
+    drop_before,   // the connection is cut before anything is applied
+    drop_after,    // ... after it was applied, before the reply
+    answer,        // refused with `code`, not applied
+    silence,       // never answered
+  };
+  Kind kind = none;
+  schema::ErrorCode code = schema::ErrorCode::NONE;
+};
+
+struct Submitted {
+  std::uint64_t session = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t first_incomplete = 0;
+  std::size_t bytes = 0;
+  std::size_t segments = 0;
+};
+
+struct FakeEngine {
+  explicit FakeEngine(kj::AsyncIoContext& io, std::string token = "");
+  ~FakeEngine();
+
+  /// "127.0.0.1:port".
+  [[nodiscard]] std::string address() const;
+  /// Cuts every connection, and takes no new ones till `listen`.
+  void stop();
+  void listen();
+  void cut_connections();
+
+  std::deque<Mishap> submit_mishaps;
+  std::deque<Mishap> read_mishaps;
+  std::vector<Submitted> submitted;   // in the order of arrival, retries included
+  int applied = 0;                    // commands that changed the graph
+  int connections = 0;
+  int scan_cut_after_pages = 0;       // cut the connection behind so many pages, once
+  bool read_only = false;
+  std::uint32_t max_command_bytes = 4 * 1024 * 1024;
+  std::map<std::string, std::vector<std::string>> vertices;             // key -> labels
+  std::vector<std::tuple<std::string, std::string, std::string>> edges;
+
+  // --- Used by the capabilities
+  struct Impl;
+  kj::Own<Impl> impl;
+  std::string token;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, bool> session_table;
+  void apply(schema::Command::Reader command, schema::Outcome::Builder outcome);
+};
+
+}  // namespace engram::client

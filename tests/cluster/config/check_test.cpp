@@ -1,0 +1,83 @@
+#include <catch2/catch.hpp>
+
+#include "cluster/config/load.h"
+
+using namespace engram;
+using Catch::Contains;
+
+namespace {
+
+Config secured() {
+  Config config;
+  config.tls.certificate = "/c.pem";
+  config.tls.key = "/k.pem";
+  config.security.tokens = "/tokens.toml";
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("the defaults are fine") {
+  CHECK(check_config(Config()).ok());
+}
+
+TEST_CASE("nothing listens beyond loopback without TLS and tokens") {
+  for (const char* address : {"0.0.0.0:9470", "[::]:9470", "10.1.2.3:9470", "engram-0.engram:9470"}) {
+    CAPTURE(address);
+    Config config;
+    config.listen.address = address;
+    Status refused = check_config(config);
+    CHECK(refused.field() == "listen.address");
+    CHECK_THAT(refused.message(), Contains("tls.certificate and tls.key and security.tokens") &&
+                                      Contains("security.allow_insecure = true"));
+
+    Config without_tokens = secured();
+    without_tokens.listen.address = address;
+    without_tokens.security.tokens.clear();
+    CHECK_THAT(check_config(without_tokens).message(), Contains("set security.tokens,"));
+
+    Config without_tls = config;
+    without_tls.security.tokens = "/tokens.toml";
+    CHECK_THAT(check_config(without_tls).message(), Contains("set tls.certificate and tls.key,"));
+
+    Config with_both = secured();
+    with_both.listen.address = address;
+    CHECK(check_config(with_both).ok());
+
+    config.security.allow_insecure = true;
+    CHECK(check_config(config).ok());
+  }
+}
+
+TEST_CASE("the operations port leaves the machine only when told so") {
+  Config config = secured();
+  config.operations.address = "0.0.0.0:9471";
+  CHECK_THAT(check_config(config).message(), Contains("operations.allow_remote = true"));
+  config.operations.allow_remote = true;
+  CHECK(check_config(config).ok());
+
+  // Opening the operations port does not open the other one.
+  config.security.tokens.clear();
+  config.listen.address = "0.0.0.0:9470";
+  CHECK(check_config(config).field() == "listen.address");
+}
+
+TEST_CASE("settings that make no sense together are refused") {
+  auto message_of = [](auto change) {
+    Config config;
+    change(config);
+    Status status = check_config(config);
+    CHECK_FALSE(status.ok());
+    return status.message();
+  };
+  CHECK_THAT(message_of([](Config& c) { c.tls.certificate = "/c.pem"; }), Contains("without tls.key"));
+  CHECK_THAT(message_of([](Config& c) { c.tls.key = "/k.pem"; }), Contains("without tls.certificate"));
+  CHECK_THAT(message_of([](Config& c) { c.tls.client_ca = "/ca.pem"; }), Contains("tls.client_ca"));
+  CHECK_THAT(message_of([](Config& c) { c.listen.address = c.listen.unix = "none"; }),
+             Contains("nobody could connect"));
+  CHECK_THAT(message_of([](Config& c) { c.operations.address = c.listen.address; }), Contains("different ports"));
+  CHECK_THAT(message_of([](Config& c) { c.listen.unix = "/" + std::string(107, 'x'); }), Contains("107"));
+  CHECK_THAT(message_of([](Config& c) { c.limits.max_command_bytes = 16 << 20; }),
+             Contains("listen.max_message_bytes"));
+  CHECK_THAT(message_of([](Config& c) { c.data.dir = c.data.archived_dir = "/data"; }), Contains("data.archived_dir"));
+}

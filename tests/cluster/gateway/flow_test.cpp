@@ -1,0 +1,269 @@
+// Flow control and limits: who asks for too much, reads too slowly, waits too long or goes away costs the others little.
+
+#include <catch2/catch.hpp>
+
+#include <thread>
+
+#include "tests/cluster/gateway/raw_connection.h"
+#include "tests/support/rpc_session.h"
+
+using namespace engram;
+using client::text;
+using test::RpcSession;
+using test::RunningEngine;
+
+namespace {
+
+/// A graph in which the number of vertices reached multiplies with every hop.
+void load_graph(const RunningEngine& engine, int vertices, int edges_each) {
+  auto connected = client::Client::connect({.server = engine.address()});
+  REQUIRE(connected.ok());
+  client::Client client = std::move(connected).value();
+  std::vector<std::pair<int, int>> edges;
+  for (int i = 0; i < vertices; ++i)
+    for (int e = 1; e <= edges_each; ++e) edges.emplace_back(i, (3 * i + 7 * e) % vertices);
+  for (std::size_t first = 0; first < edges.size(); first += 5000) {
+    client::Batch batch;
+    for (std::size_t i = first; i < std::min(edges.size(), first + 5000); ++i)
+      batch.link("v" + std::to_string(edges[i].first), "to", "v" + std::to_string(edges[i].second),
+                 {.create_missing = true});
+    auto outcome = client.submit(batch, 60'000);
+    INFO(outcome.status.message());
+    REQUIRE(outcome.committed());
+  }
+}
+
+/// A request that visits the whole graph again and again.
+void fill_heavy(schema::ExpandRequest::Builder request) {
+  request.initSeeds(1)[0].setKey("v0");
+  for (auto hop : request.initHops(32)) hop.setDirection(schema::Direction::BOTH);
+}
+
+bool settles(const std::function<bool()>& holds, int timeout_ms = 10'000) {
+  for (int waited = 0; waited < timeout_ms; waited += 5) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return holds();
+}
+
+class CountingSink final : public schema::ScanSink::Server {
+ public:
+  CountingSink(int& pages, kj::Promise<void> gate) : pages_(pages), gate_(gate.fork()) {}
+  kj::Promise<void> page(PageContext) override {
+    ++pages_;
+    return gate_.addBranch();
+  }
+  kj::Promise<void> done(DoneContext) override { return kj::READY_NOW; }
+
+ private:
+  int& pages_;
+  kj::ForkedPromise<void> gate_;
+};
+
+}  // namespace
+
+TEST_CASE("a scan sends no more than the flow window while its pages are not taken, and goes on when they are") {
+  RunningEngine engine;
+  RpcSession session(engine);
+  // 120 vertices of 200 kB: 24 MB, in pages of 512 kB.
+  for (int i = 0; i < 120; ++i)
+    REQUIRE(session.operation([&](schema::Operation::Builder to) {
+      to.initPutVertex().setKey("v" + std::to_string(i));
+      auto property = to.getPutVertex().initProperties(1)[0];
+      property.setName("p");
+      property.initValue().initBytes(200'000);
+    }).committed());
+  int pages = 0;
+  auto gate = kj::newPromiseAndFulfiller<void>();
+  auto call = session.reader().scanRequest();
+  call.initRequest();
+  call.setSink(kj::heap<CountingSink>(pages, kj::mv(gate.promise)));
+  auto done = call.send();
+  session.timer().afterDelay(1500 * kj::MILLISECONDS).wait(session.wait_scope());
+  int while_closed = pages;
+  CHECK(while_closed >= 1);
+  CHECK(while_closed < 20);
+  CHECK(engine.calls_in_flight() == 1);
+  CHECK(session.has("v7"));  // the connection goes on for other calls
+  gate.fulfiller->fulfill();
+  CHECK(client::read(done.wait(session.wait_scope()).getError()).ok());
+  CHECK(pages >= 40);
+  CHECK(settles([&] { return engine.calls_in_flight() == 0; }));
+}
+
+TEST_CASE("a scan ends when its client goes away, or when the sink fails") {
+  RunningEngine engine;
+  load_graph(engine, 5000, 1);
+  {
+    RpcSession session(engine);
+    int pages = 0;
+    auto gate = kj::newPromiseAndFulfiller<void>();
+    auto call = session.reader().scanRequest();
+    call.initRequest();
+    call.setSink(kj::heap<CountingSink>(pages, kj::mv(gate.promise)));
+    auto done = call.send();
+    session.timer().afterDelay(100 * kj::MILLISECONDS).wait(session.wait_scope());
+    CHECK(engine.calls_in_flight() == 1);
+  }
+  CHECK(settles([&] { return engine.calls_in_flight() == 0; }));
+  RpcSession session(engine);
+  int pages = 0;
+  auto call = session.reader().scanRequest();
+  call.initRequest();
+  call.setSink(kj::heap<CountingSink>(pages, KJ_EXCEPTION(FAILED, "the sink does not want any more")));
+  CHECK(kj::runCatchingExceptions([&] { call.send().wait(session.wait_scope()); }) != nullptr);
+  CHECK(settles([&] { return engine.calls_in_flight() == 0; }));
+}
+
+TEST_CASE("calls over the limit of a connection are answered with overloaded, and the others are served") {
+  RunningEngine engine(FlagValues{{"listen.max_calls_per_connection", "8"}});
+  RpcSession session(engine);
+  // Scans whose sinks do not answer stay in flight.
+  std::vector<kj::Own<kj::PromiseFulfiller<void>>> gates;
+  std::vector<kj::Promise<void>> scans;
+  int pages = 0;
+  REQUIRE(session.put("ada").committed());
+  for (int i = 0; i < 8; ++i) {
+    auto gate = kj::newPromiseAndFulfiller<void>();
+    auto call = session.reader().scanRequest();
+    call.initRequest();
+    call.setSink(kj::heap<CountingSink>(pages, kj::mv(gate.promise)));
+    gates.push_back(kj::mv(gate.fulfiller));
+    scans.push_back(call.send().ignoreResult());
+  }
+  session.timer().afterDelay(200 * kj::MILLISECONDS).wait(session.wait_scope());
+  client::Outcome refused = session.put("one too many");
+  CHECK(refused.status.code() == Code::overloaded);
+  CHECK(refused.status.field() == "listen.max_calls_per_connection");
+  CHECK(refused.status.limit() == 8);
+  RpcSession other(engine);
+  CHECK(other.put("from another connection").committed());
+  for (auto& gate : gates) gate->fulfill();
+  for (auto& scan : scans) scan.wait(session.wait_scope());
+  CHECK(session.put("room again").committed());
+  CHECK_FALSE(session.has("one too many"));
+}
+
+TEST_CASE("calls over the limit of the node are answered with overloaded") {
+  RunningEngine engine(FlagValues{{"listen.max_calls_in_flight", "1"}});
+  RpcSession session(engine);
+  REQUIRE(session.put("ada").committed());
+  int pages = 0;
+  auto gate = kj::newPromiseAndFulfiller<void>();
+  auto call = session.reader().scanRequest();
+  call.initRequest();
+  call.setSink(kj::heap<CountingSink>(pages, kj::mv(gate.promise)));
+  auto scan = call.send();
+  session.timer().afterDelay(100 * kj::MILLISECONDS).wait(session.wait_scope());
+  client::Outcome refused = session.put("one too many");
+  CHECK(refused.status.code() == Code::overloaded);
+  CHECK(refused.status.field() == "listen.max_calls_in_flight");
+  gate.fulfiller->fulfill();
+  scan.wait(session.wait_scope());
+  CHECK(session.put("room again").committed());
+}
+
+TEST_CASE("connections over the limit are closed, and one that ends makes room") {
+  RunningEngine engine(FlagValues{{"listen.max_connections", "3"}});
+  RpcSession session(engine);
+  {
+    test::RawConnection second(engine.port()), third(engine.port());
+    REQUIRE(settles([&] { return engine.node().gateway_services().connections == 3; }));
+    test::RawConnection fourth(engine.port());
+    CHECK(fourth.is_closed_within(5000));
+    CHECK(session.put("ada").committed());
+  }
+  REQUIRE(settles([&] { return engine.node().gateway_services().connections == 1; }));
+  RpcSession again(engine);
+  CHECK(again.has("ada"));
+}
+
+TEST_CASE("a read that takes too long ends with what it has or with deadlineExceeded, near its deadline") {
+  RunningEngine engine;
+  load_graph(engine, 20'000, 2);
+  RpcSession session(engine);
+  auto started = std::chrono::steady_clock::now();
+  auto call = session.reader().expandRequest();
+  fill_heavy(call.initRequest());
+  call.setTimeoutMs(1);
+  auto reply = call.send().wait(session.wait_scope());
+  auto took_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started);
+  Status status = client::read(reply.getReply().getError());
+  INFO(took_ms.count() << " ms; " << status.message());
+  bool partial = status.ok() && reply.getReply().getExceeded() == schema::Limit::TIME;
+  CHECK((partial || status.code() == Code::deadline_exceeded));
+  CHECK(took_ms.count() < 1500);
+  CHECK(settles([&] { return engine.calls_in_flight() == 0; }));
+
+  auto whole = session.reader().expandRequest();
+  fill_heavy(whole.initRequest());
+  whole.setTimeoutMs(60'000);
+  auto all = whole.send().wait(session.wait_scope());
+  CHECK(all.getReply().getExceeded() == schema::Limit::NONE);
+  CHECK(all.getReply().getIds().size() > 15'000);
+}
+
+TEST_CASE("dropping a call, or the connection, ends the work behind it") {
+  RunningEngine engine;
+  load_graph(engine, 20'000, 2);
+  for (bool drop_connection : {false, true}) {
+    CAPTURE(drop_connection);
+    {
+      RpcSession session(engine);
+      std::vector<kj::Promise<void>> calls;
+      for (int i = 0; i < 20; ++i) {
+        auto call = session.reader().expandRequest();
+        fill_heavy(call.initRequest());
+        call.setTimeoutMs(60'000);
+        calls.push_back(call.send().ignoreResult());
+      }
+      session.timer().afterDelay(50 * kj::MILLISECONDS).wait(session.wait_scope());
+      if (!drop_connection) {
+        calls.clear();
+        session.timer().afterDelay(1 * kj::MILLISECONDS).wait(session.wait_scope());
+        CHECK(settles([&] { return engine.calls_in_flight() == 0; }));
+        CHECK(session.put("ada").committed());
+      }
+    }
+    CHECK(settles([&] { return engine.calls_in_flight() == 0; }));
+  }
+}
+
+TEST_CASE("a connection that does not authenticate in time is closed") {
+  RunningEngine engine(FlagValues{{"listen.handshake_timeout_ms", "200"}});
+  test::RawConnection silent(engine.port());
+  CHECK(silent.is_closed_within(3000));
+}
+
+TEST_CASE("a connection is closed when idle for too long, not while it is used") {
+  RunningEngine engine(FlagValues{{"listen.handshake_timeout_ms", "100"}, {"listen.idle_timeout_ms", "600"}});
+  RpcSession session(engine);
+  auto wait = [&](int ms) { session.timer().afterDelay(ms * kj::MILLISECONDS).wait(session.wait_scope()); };
+  for (int i = 0; i < 6; ++i) {
+    wait(200);
+    REQUIRE(session.put("ada").committed());
+  }
+  REQUIRE(engine.node().gateway_services().connections == 1);
+  CHECK(settles([&] { return engine.node().gateway_services().connections == 0; }, 1500));
+}
+
+TEST_CASE("an idle time-out of 0 means never") {
+  RunningEngine engine(FlagValues{{"listen.handshake_timeout_ms", "100"}, {"listen.idle_timeout_ms", "0"}});
+  RpcSession session(engine);
+  session.timer().afterDelay(500 * kj::MILLISECONDS).wait(session.wait_scope());
+  CHECK(engine.node().gateway_services().connections == 1);
+  CHECK(kj::runCatchingExceptions([&] { CHECK(session.put("ada").committed()); }) == nullptr);
+}
+
+TEST_CASE("an engine that stops answers what is in flight and refuses what comes") {
+  RunningEngine engine;
+  RpcSession session(engine);
+  REQUIRE(session.put("ada").committed());
+  engine.stop();
+  CHECK(kj::runCatchingExceptions([&] { session.put("too late"); }) != nullptr);
+  REQUIRE(engine.start().ok());
+  RpcSession again(engine);
+  CHECK(again.has("ada"));
+  CHECK_FALSE(again.has("too late"));
+}

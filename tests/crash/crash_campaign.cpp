@@ -1,0 +1,231 @@
+#include "tests/crash/crash_campaign.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+namespace engram::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto settle_timeout = std::chrono::seconds(60);
+constexpr int named_load_ms = 2500;  // a point that is not reached in this time is killed at random
+
+// Small and quick, so that a short life goes through everything. Flags win over them.
+const std::vector<std::string> usual_settings = {
+    "ENGRAM_LOG_SEGMENT_BYTES=1MiB",        "ENGRAM_LOG_SPARE_SEGMENTS=1",       "ENGRAM_HOT_BYTES=64MiB",
+    "ENGRAM_WARM_WRITE_BACK_AFTER_MS=50ms", "ENGRAM_WARM_INITIAL_MAP_BYTES=16MiB",
+};
+
+void pause_ms(std::uint64_t duration_ms) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(duration_ms));
+}
+
+client::Options client_options(const std::string& server) {
+  client::Options options;
+  options.server = server;
+  options.backoff_max_ms = 50;
+  options.timeout_ms = 1000;  // so that a dead engine is noticed soon: whoever needs more asks again
+  options.connect_wait_ms = 1000;
+  return options;
+}
+
+}  // namespace
+
+CrashCampaign::CrashCampaign(const CampaignOptions& options) : seed_(options.seed), random_(options.seed) {
+  setup_.data_dir = options.data_dir.empty() ? directory_ / "data" : options.data_dir;
+  setup_.socket = directory_ / "socket";
+  setup_.output = directory_ / "output";
+  setup_.flags = options.flags;
+  setup_.max_file_bytes = options.max_file_bytes;
+  start();
+  require_ready(*engine_);
+  create_hubs();
+  for (unsigned i = 1; i <= options.workers; ++i)
+    workers_.push_back(std::make_unique<LoadWorker>(i, setup_.server(), random_(), ledger_));
+}
+
+void CrashCampaign::start(const std::vector<std::string>& environment) {
+  engine_.reset();
+  setup_.environment = usual_settings;
+  setup_.environment.insert(setup_.environment.end(), environment.begin(), environment.end());
+  engine_ = std::make_unique<EngineProcess>(setup_);
+}
+
+void CrashCampaign::create_hubs() {
+  auto client = client::Client::connect(client_options(setup_.server()));
+  REQUIRE(client.ok());
+  client::Batch batch;
+  Effects effects;
+  auto put = [&](const std::string& key, std::int64_t value) {
+    client::VertexOptions options;
+    options.properties = {{"value", value}};
+    batch.put_vertex(key, options);
+    effects[vertex_item(key)] = value;
+  };
+  for (const std::string& hub : Ledger::hubs()) put(hub, 0);
+  for (unsigned i = 0; i < Ledger::accounts; ++i) put(Ledger::account(i), Ledger::first_balance);
+  put("counter", 0);
+  REQUIRE(client->submit(batch).committed());
+  ledger_.commit(effects, {});
+}
+
+// --- What is there
+
+/// Workers that were in the middle of a change repeat it by themselves. False: the engine ended meanwhile.
+bool CrashCampaign::wait_idle() {
+  auto deadline = Clock::now() + settle_timeout;
+  for (auto& worker : workers_) {
+    while (!worker->idle()) {
+      if (!engine_->running()) return false;
+      INFO("seed " << seed_ << ", life " << lives_ << "\n" << engine_->output());
+      if (Clock::now() > deadline) FAIL("a change gets no answer from a running engine");
+      pause_ms(1);
+    }
+  }
+  return engine_->running();
+}
+
+/// Reads by key wait for transactions that a kill left undecided, also for vertices that are about to be created; a
+/// scan passes over those.
+Status CrashCampaign::wait_for_locks(client::Client& client) {
+  GraphState expected = ledger_.expected();
+  for (auto& worker : workers_)
+    if (worker->pending())
+      for (const auto& [item, after] : worker->pending()->change.own) expected[item] = 0;
+  std::vector<client::VertexRef> vertices;
+  for (const auto& [item, value] : expected)
+    if (auto key = key_of_vertex_item(item)) vertices.emplace_back(*key);
+  constexpr std::size_t at_once = 10'000;
+  for (std::size_t first = 0; first < vertices.size(); first += at_once) {
+    std::span<const client::VertexRef> some(vertices.data() + first, std::min(at_once, vertices.size() - first));
+    if (auto found = client.get(some); !found.ok()) return found.status();
+  }
+  return {};
+}
+
+std::optional<GraphState> CrashCampaign::read() {
+  auto deadline = Clock::now() + settle_timeout;
+  while (engine_->running()) {  // else it was killed by its failpoint
+    auto client = client::Client::connect(client_options(setup_.server()));
+    std::vector<std::string> problems;
+    Status settled = client.ok() ? wait_for_locks(*client) : client.status();
+    auto state = settled.ok() ? read_graph(*client, Ledger::hubs(), random_(), problems)
+                              : Result<GraphState>(settled);
+    if (state.ok() || Clock::now() > deadline) {
+      if (!state.ok()) problems.push_back("the graph cannot be read: " + state.status().message());
+      require_no_problems(std::move(problems));
+      return std::move(*state);
+    }
+  }
+  return std::nullopt;
+}
+
+void CrashCampaign::require_no_problems(std::vector<std::string> problems) {
+  for (std::string& one : ledger_.problems()) problems.push_back(std::move(one));
+  if (problems.empty()) return;
+  std::string text;
+  for (const std::string& one : problems) text += one + "\n";
+  FAIL("seed " << seed_ << ", life " << lives_ << ":\n" << text << engine_->output());
+}
+
+bool CrashCampaign::verify_and_settle() {
+  if (!wait_idle()) return false;
+  std::optional<GraphState> actual = read();
+  if (!actual) return false;
+  GraphState expected = ledger_.expected();
+  std::vector<std::string> problems;
+  std::vector<std::pair<LoadWorker*, bool>> unsettled;
+  for (auto& worker : workers_) {
+    if (!worker->pending()) continue;
+    Presence presence = worker->presence_in(*actual);
+    if (presence == Presence::torn) problems.push_back("a change without an answer is there in part");
+    unsettled.emplace_back(worker.get(), presence == Presence::whole);
+    if (presence != Presence::whole) continue;
+    apply(worker->pending()->change.own, expected);
+    for (const auto& [item, more] : worker->pending()->change.added) expected[item] += more;
+  }
+  compare(expected, *actual, problems);
+  std::int64_t sum = 0;
+  for (unsigned i = 0; i < Ledger::accounts; ++i) sum += (*actual)[vertex_item(Ledger::account(i))];
+  if (sum != Ledger::accounts * Ledger::first_balance) problems.push_back("the bank has " + std::to_string(sum));
+  require_no_problems(std::move(problems));
+  for (auto [worker, present] : unsettled) worker->begin_settle(present);
+  if (!wait_idle()) return false;
+  for (auto [worker, present] : unsettled)
+    if (!worker->settled_late().empty())
+      problems.push_back("asked again, a change that is not there is said to have happened: " + worker->settled_late());
+  require_no_problems(std::move(problems));
+  return std::none_of(workers_.begin(), workers_.end(), [](auto& worker) { return worker->pending().has_value(); });
+}
+
+// --- Lives
+
+void CrashCampaign::begin_load() {
+  for (auto& worker : workers_) worker->begin_load();
+}
+
+void CrashCampaign::stop_load() {
+  for (auto& worker : workers_) worker->stop_load();
+}
+
+void CrashCampaign::load_until_death(const Kill& kill) {
+  begin_load();
+  std::uint64_t load_ms = kill.when == Kill::When::at_point ? named_load_ms : 5 + random_() % 120;
+  std::optional<Ended> ended = engine_->wait_end(static_cast<std::int64_t>(load_ms));
+  if (ended && kill.when == Kill::When::at_point) points_.insert(kill.point);
+  if (!ended) ended = engine_->kill_now();
+  stop_load();
+  INFO("seed " << seed_ << ", life " << lives_ << ", point " << kill.point << "\n" << engine_->output());
+  REQUIRE(ended->signal == SIGKILL);
+}
+
+void CrashCampaign::live_and_die(const Kill& kill) {
+  if (engine_->running()) (void)engine_->kill_now();
+  ++lives_;
+  ++kills_;
+  std::vector<std::string> environment;
+  if (kill.when == Kill::When::at_point)
+    environment = {"ENGRAM_FAILPOINT=" + kill.point + "=kill:" + std::to_string(kill.times)};
+  start(environment);
+  if (kill.when == Kill::When::while_starting) {
+    pause_ms(random_() % (is_default_binary() ? 400 : 100));
+    (void)engine_->kill_now();
+    return;
+  }
+  if (engine_->wait_ready() && verify_and_settle()) return load_until_death(kill);
+  // Its failpoint was in the way of the start or of the questions: a death like any other.
+  auto ended = engine_->wait_end(1000);
+  INFO("seed " << seed_ << ", life " << lives_ << ", point " << kill.point << "\n" << engine_->output());
+  REQUIRE(ended);
+  REQUIRE(ended->signal == SIGKILL);
+  REQUIRE(kill.when == Kill::When::at_point);
+  points_.insert(kill.point);
+}
+
+void CrashCampaign::end_in_peace() {
+  if (engine_->running()) (void)engine_->kill_now();
+  ++lives_;
+  start();
+  require_ready(*engine_);
+  REQUIRE(verify_and_settle());
+  begin_load();
+  pause_ms(200);
+  auto ended = engine_->terminate();
+  stop_load();
+  INFO("seed " << seed_ << "\n" << engine_->output());
+  REQUIRE(ended);
+  REQUIRE(ended->code == 0);
+  start();
+  require_ready(*engine_);
+  CHECK_THAT(engine_->output(), Catch::Contains("log replayed commands=0 "));
+  REQUIRE(verify_and_settle());
+  ended = engine_->terminate();
+  REQUIRE(ended);
+  REQUIRE(ended->code == 0);
+}
+
+}  // namespace engram::test

@@ -1,0 +1,34 @@
+#pragma once
+// What a graph holds, as a flat table that is easy to compare: the oracle of the crash tests.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/engram/client.h"
+
+namespace engram::test {
+
+/// An item is a vertex with its property `value`, or an edge with its weight.
+using GraphState = std::map<std::string, std::int64_t>;
+/// Items as they are after a change; nothing: the item is gone.
+using Effects = std::map<std::string, std::optional<std::int64_t>>;
+
+std::string vertex_item(const std::string& key);
+/// Nothing for the item of an edge.
+std::optional<std::string> key_of_vertex_item(const std::string& item);
+std::string edge_item(const client::EdgeKey& edge);
+
+/// Reads the whole graph, and checks on the way that both ends of the edges agree and that the space's counts are true.
+/// `hubs`: vertices whose edges are all compared; of the others, some are. What is wrong is added to `problems`.
+Result<GraphState> read_graph(client::Client& client, const std::vector<std::string>& hubs, std::uint64_t seed,
+                              std::vector<std::string>& problems);
+
+/// Adds a line to `problems` for each item that differs, a dozen at most.
+void compare(const GraphState& expected, const GraphState& actual, std::vector<std::string>& problems);
+
+void apply(const Effects& effects, GraphState& state);
+
+}  // namespace engram::test

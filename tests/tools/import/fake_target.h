@@ -1,0 +1,103 @@
+#pragma once
+// An engine that keeps what it is told in a map, and refuses edges between vertices that it does not have.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include <capnp/serialize.h>
+
+#include "client/batch_impl.h"
+#include "tools/import/batch_feeder.h"
+
+namespace engram::import::test {
+
+/// Batches are applied in the reverse of the order in which they were sent, as far as the window allows: the worst that
+/// an engine may do with batches that are in flight together.
+class FakeTarget final : public BatchTarget {
+ public:
+  using EdgeName = std::tuple<std::string, std::string, std::string, std::int64_t>;
+
+  explicit FakeTarget(std::size_t window = 4) : window_(window) {}
+  std::function<bool(client::Batch&, const client::Outcome&)> on_failure;
+
+  Status add(client::Batch batch) override {
+    ++sent;
+    waiting_.push_back(std::move(batch));
+    return waiting_.size() >= window_ ? flush() : stopped_;
+  }
+
+  Status flush() override {
+    std::vector<client::Outcome> outcomes(waiting_.size());
+    for (std::size_t i = waiting_.size(); i > 0; --i) outcomes[i - 1] = apply(waiting_[i - 1]);
+    for (std::size_t i = 0; i < outcomes.size() && stopped_.ok(); ++i) settle(waiting_[i], outcomes[i]);
+    waiting_.clear();
+    return stopped_;
+  }
+  [[nodiscard]] const client::LoadTotals& totals() const override { return totals_; }
+
+  std::map<std::string, std::string> vertices;   // key to property "p"
+  std::map<EdgeName, double> edges;              // to weight
+  std::size_t sent = 0;
+  Status refuse_all;
+
+ private:
+  void settle(client::Batch& batch, const client::Outcome& outcome) {
+    if (outcome.committed()) {
+      ++totals_.batches;
+      totals_.operations += batch.operations();
+    } else if (on_failure(batch, outcome)) {
+      ++totals_.failed;
+    } else {
+      stopped_ = outcome.status;
+    }
+  }
+
+  client::Outcome apply(client::Batch& batch) {
+    client::Outcome outcome;
+    outcome.fate = client::Fate::failed;
+    outcome.status = refuse_all;
+    if (!refuse_all.ok()) return outcome;
+    auto words = batch.impl().encode({});
+    capnp::FlatArrayMessageReader message(words);
+    auto operations = message.getRoot<schema::Command>().getBatch().getOperations();
+    auto known = vertices;
+    for (unsigned i = 0; i < operations.size(); ++i) {
+      if (operations[i].isPutVertex()) {
+        known[operations[i].getPutVertex().getKey().cStr()] = "";
+        continue;
+      }
+      auto key = operations[i].getPutEdge().getEdge();
+      for (auto end : {key.getSource(), key.getTarget()}) {
+        if (known.count(end.cStr()) != 0 || operations[i].getPutEdge().getCreateMissing()) continue;
+        outcome.status = Status(Code::unknown_vertex, std::string("there is no vertex \"") + end.cStr() + '"',
+                                "operations[" + std::to_string(i) + "].edge");
+        return outcome;
+      }
+    }
+    for (auto operation : operations) put(operation);
+    outcome.fate = client::Fate::committed;
+    return outcome;
+  }
+
+  void put(schema::Operation::Reader operation) {
+    if (operation.isPutVertex()) {
+      auto& held = vertices[operation.getPutVertex().getKey().cStr()];
+      for (auto property : operation.getPutVertex().getProperties())
+        if (property.getValue().isText()) held = property.getValue().getText().cStr();
+      return;
+    }
+    auto put = operation.getPutEdge();
+    auto key = put.getEdge();
+    edges[{key.getSource().cStr(), key.getType().cStr(), key.getTarget().cStr(), key.getRank()}] = put.getWeight();
+  }
+
+  std::size_t window_;
+  std::deque<client::Batch> waiting_;
+  client::LoadTotals totals_;
+  Status stopped_;
+};
+
+}  // namespace engram::import::test

@@ -1,0 +1,119 @@
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "storage/files/posix_files.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/tools/import/import_script.h"
+#include "tools/import/export_job.h"
+
+using namespace engram;
+using namespace engram::import;
+using namespace engram::import::test;
+using engram::test::TemporaryDirectory;
+
+namespace {
+
+client::Vertex vertex(std::string key, std::vector<client::Property> properties) {
+  client::Vertex made;
+  made.key = std::move(key);
+  made.labels = {"V"};
+  made.properties = std::move(properties);
+  return made;
+}
+
+client::Edge edge(std::string source, std::string target) {
+  client::Edge made;
+  made.source_key = std::move(source);
+  made.target_key = std::move(target);
+  made.type = "T";
+  return made;
+}
+
+/// A space of two pages.
+GraphScan small_graph() {
+  return [](const std::function<Status(const client::ScanPage&)>& on_page) -> Status {
+    client::ScanPage first{{vertex("a", {{"p", 1}}), vertex("b", {{"q", "x"}})}, {edge("a", "c"), edge("b", "a")}, ""};
+    client::ScanPage second{{vertex("c", {})}, {edge("c", "a")}, ""};
+    if (Status status = on_page(first); !status.ok()) return status;
+    return on_page(second);
+  };
+}
+
+Result<ExportSummary> export_to(const ExportOptions& options, const GraphScan& scan) {
+  PosixFiles files;
+  SystemClock clock;
+  ProgressLine progress(clock, nullptr);
+  return run_export(options, scan, files, progress);
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream content;
+  content << file.rdbuf();
+  return content.str();
+}
+
+std::size_t files_in(const TemporaryDirectory& directory) {
+  auto entries = std::filesystem::directory_iterator(directory.path());
+  return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+}  // namespace
+
+TEST_CASE("JSON Lines in one file: all vertices, then all edges") {
+  TemporaryDirectory directory;
+  std::string path = directory / "graph.jsonl";
+  auto summary = export_to({Format::jsonl, path, path}, small_graph());
+  REQUIRE(summary.status().message().empty());
+  CHECK(summary->vertices == 3);
+  CHECK(summary->edges == 3);
+  std::string text = content_of(path);
+  CHECK(summary->bytes == text.size());
+  auto reading = read_records(text);
+  REQUIRE(reading.records.size() == 6);
+  for (std::size_t i = 0; i < 6; ++i) CHECK((reading.records[i].kind == RecordKind::vertex) == (i < 3));
+  CHECK(files_in(directory) == 1);
+}
+
+TEST_CASE("CSV in two files, with the columns of all vertices") {
+  TemporaryDirectory directory;
+  ExportOptions options{Format::csv_neo4j, directory / "v.csv", directory / "e.csv"};
+  REQUIRE(export_to(options, small_graph()).ok());
+  CHECK(content_of(options.vertices_path) == ":ID,:LABEL,p:long,q:string\na,V,1,\nb,V,,x\nc,V,,\n");
+  CHECK(content_of(options.edges_path) == ":START_ID,:END_ID,:TYPE\na,c,T\nb,a,T\nc,a,T\n");
+  options.format = Format::csv_gremlin;
+  REQUIRE(export_to(options, small_graph()).ok());
+  CHECK(content_of(options.vertices_path) == "~id,~label,p:Long,q:String\na,V,1,\nb,V,,x\nc,V,,\n");
+  CHECK(export_to({Format::csv_neo4j, "x", "x"}, small_graph()).status().message() ==
+        "CSV needs a file for the vertices and another for the edges");
+}
+
+TEST_CASE("an export that fails leaves the old file, and nothing beside it") {
+  TemporaryDirectory directory;
+  std::string path = directory / "graph.jsonl";
+  std::ofstream(path) << "old";
+  auto failing = [](const std::function<Status(const client::ScanPage&)>& on_page) -> Status {
+    client::ScanPage page{{vertex("a", {})}, {}, ""};
+    if (Status status = on_page(page); !status.ok()) return status;
+    return {Code::unavailable, "the engine went away"};
+  };
+  CHECK(export_to({Format::jsonl, path, path}, failing).status().code() == Code::unavailable);
+  CHECK(content_of(path) == "old");
+  CHECK(files_in(directory) == 1);
+}
+
+TEST_CASE("a graph that gets a property between the two scans of CSV is an error") {
+  TemporaryDirectory directory;
+  int scans = 0;
+  auto changing = [&](const std::function<Status(const client::ScanPage&)>& on_page) -> Status {
+    client::ScanPage page{{vertex("a", {})}, {}, ""};
+    if (++scans == 2) page.vertices[0].properties = {{"new", 1}};
+    return on_page(page);
+  };
+  auto status = export_to({Format::csv_neo4j, directory / "v.csv", directory / "e.csv"}, changing).status();
+  CHECK(status.message().find("the graph changed while it was exported") != std::string::npos);
+  CHECK(files_in(directory) == 0);
+}

@@ -1,0 +1,75 @@
+#include <catch2/catch.hpp>
+
+#include "tests/tools/import/import_script.h"
+
+using namespace engram;
+using namespace engram::import;
+using namespace engram::import::test;
+
+namespace {
+
+Format format_of(const std::string& text, LayoutWishes wishes = {}) {
+  auto layout = recognise(text, wishes);
+  return layout.ok() ? layout.value().format : Format::automatic;
+}
+
+}  // namespace
+
+TEST_CASE("formats are told from the first line") {
+  CHECK(format_of(":ID,name\n") == Format::csv_neo4j);
+  CHECK(format_of("name;personId:ID(Person);:LABEL\n") == Format::csv_neo4j);
+  CHECK(format_of("\":START_ID\",\":END_ID\"\n") == Format::csv_neo4j);
+  CHECK(format_of(":ID,~tilde:string\n") == Format::csv_neo4j);
+  CHECK(format_of("~id,~label\n") == Format::csv_gremlin);
+  CHECK(format_of("{\"type\":\"vertex\"}\n") == Format::jsonl);
+  CHECK(format_of("# a comment\n0\t1\n") == Format::edge_list);
+  CHECK(format_of("0 1 0.5\n") == Format::edge_list);
+  CHECK(format_of("a,b\n") == Format::edge_list);
+  CHECK(format_of("0\n1\n") == Format::vertex_list);
+  CHECK(format_of("New York\nParis\n", {.expected = Expected::vertices}) == Format::vertex_list);
+  CHECK(format_of("") == Format::vertex_list);
+}
+
+TEST_CASE("a header of neither convention is not taken for data") {
+  CHECK(format_of("source,target\n") == Format::automatic);
+  CHECK(format_of("id\n") == Format::automatic);
+  CHECK(format_of("id,name,age,city\n") == Format::automatic);
+  CHECK(read_records("id,name,age,city\n").errors.at(0).starts_with("file:1:1: the format is not recognised"));
+  CHECK(format_of("source,target\n", {.format = Format::edge_list}) == Format::edge_list);
+}
+
+TEST_CASE("plain lists of edges") {
+  auto reading = read_records("# SNAP\n0\t1\n0\t22\r\n1\t0\n", with_type("LINK"));
+  REQUIRE(reading.errors.empty());
+  REQUIRE(reading.records.size() == 3);
+  CHECK(reading.records[1].source == "0");
+  CHECK(reading.records[1].target == "22");
+  CHECK(reading.records[1].type == "LINK");
+
+  auto weighted = read_records("a b 0.5\nc d 1e3\n", with_type("LINK"));
+  CHECK(weighted.records.at(0).weight == 0.5);
+  CHECK(weighted.records.at(1).weight == 1000.0);
+
+  auto broken = read_records("a,b\nc\nd,e,7\nf,\ng,h\n", with_type("LINK"));
+  CHECK(broken.errors == std::vector<std::string>{"file:2:2: the row has 1 cells instead of 2",
+                                                  "file:3:5: the row has 3 cells instead of 2",
+                                                  "file:4:3: the target: a key is empty"});
+  CHECK(broken.records.size() == 2);
+  CHECK(read_records("a b nan\n", {.layout = {.format = Format::edge_list}, .decoder = {.edge_type = "L"}})
+            .errors.at(0)
+            .starts_with("file:1:5: the weight: \"nan\" is not a number"));
+}
+
+TEST_CASE("plain lists of vertices") {
+  auto reading = read_records("New York\n\n  Paris\n", {.layout = {.expected = Expected::vertices}});
+  REQUIRE(reading.records.size() == 2);
+  CHECK(reading.records[0].key == "New York");
+  CHECK(reading.records[1].key == "  Paris");
+}
+
+TEST_CASE("a file named as the wrong kind is an error") {
+  CHECK(read_records("~id,~from,~to,~label\n", {.layout = {.expected = Expected::vertices}}).errors ==
+        std::vector<std::string>{"file holds edges: name it with --edges"});
+  CHECK(read_records(":ID\n", {.layout = {.expected = Expected::edges}}).errors ==
+        std::vector<std::string>{"file holds vertices: name it with --nodes"});
+}

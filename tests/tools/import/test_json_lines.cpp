@@ -1,0 +1,76 @@
+#include <catch2/catch.hpp>
+
+#include "tests/tools/import/import_script.h"
+
+using namespace engram;
+using namespace engram::import;
+using namespace engram::import::test;
+
+namespace {
+
+std::string error_of(const std::string& line) {
+  auto reading = read_records(line + "\n", {.layout = {.format = Format::jsonl}});
+  return reading.errors.empty() ? "" : reading.errors.front();
+}
+
+}  // namespace
+
+TEST_CASE("vertices and edges as JSON Lines") {
+  auto reading = read_records(
+      "{\"type\":\"vertex\",\"key\":\"ada\",\"labels\":[\"Person\"],\"properties\":{\"born\":1815,\"iq\":1.0}}\n"
+      "\n"
+      "{\"type\":\"edge\",\"source\":\"ada\",\"label\":\"KNOWS\",\"target\":\"charles\",\"rank\":-2,\"weight\":3}\n");
+  REQUIRE(reading.errors.empty());
+  REQUIRE(reading.records.size() == 2);
+  CHECK(reading.records[0].key == "ada");
+  CHECK(reading.records[0].labels == std::vector<std::string>{"Person"});
+  CHECK(reading.records[0].properties == std::vector<client::Property>{{"born", 1815}, {"iq", 1.0}});
+  CHECK(reading.records[1].type == "KNOWS");
+  CHECK(reading.records[1].rank == -2);
+  CHECK(reading.records[1].weight == 3.0);
+}
+
+TEST_CASE("a file can be read in two passes, and each bad line is reported once") {
+  std::string text =
+      "{\"type\":\"edge\",\"source\":\"a\",\"edge_type\":\"T\",\"target\":\"b\"}\n"
+      "{\"type\":\"vertex\",\"key\":\"a\"}\n"
+      "{\"target\":\"a\",\"type\":\"edge\",\"source\":\"b\",\"edge_type\":\"T\"}\n"
+      "{\"type\":\"edge\",\"source\":7}\n"
+      "{\"type\":\"vertex\"}\n"
+      "garbage\n";
+  auto vertices = read_records(text, {}, Part::vertices);
+  CHECK(vertices.records.size() == 1);
+  CHECK(vertices.errors.size() == 2);
+  auto edges = read_records(text, {}, Part::edges);
+  CHECK(edges.records.size() == 2);
+  CHECK(edges.errors == std::vector<std::string>{"file:4:1: \"source\" takes a text"});
+}
+
+TEST_CASE("what is wrong with a line is said, at its place where the parser knows it") {
+  CHECK(error_of("{\"type\":\"vertex\",\"key\":}").starts_with("file:1:24: not valid JSON: "));
+  CHECK(error_of("[1]") == "file:1:1: a line is one object with the member \"type\"");
+  CHECK(error_of("{\"key\":\"a\"}") == "file:1:1: the member \"type\" has to be \"vertex\" or \"edge\"");
+  CHECK(error_of("{\"type\":\"vertex\",\"key\":\"a\",\"key\":\"b\"}") ==
+        "file:1:1: the member \"key\" stands there twice");
+  CHECK(
+      error_of("{\"type\":\"vertex\",\"key\":\"a\",\"lables\":[]}").starts_with("file:1:1: unknown member \"lables\""));
+  CHECK(error_of("{\"type\":\"vertex\",\"key\":\"\"}") == "file:1:1: a key is empty");
+  CHECK(error_of("{\"type\":\"vertex\",\"key\":\"" + std::string(1025, 'k') + "\"}").find("at most 1024 bytes") !=
+        std::string::npos);
+  CHECK(error_of("{\"type\":\"edge\",\"source\":\"a\",\"target\":\"b\"}").find("the edge has no type") !=
+        std::string::npos);
+  CHECK(error_of("{\"type\":\"vertex\",\"key\":\"a\",\"properties\":{\"p\":{\"x\":1}}}")
+            .find("property \"p\": an object is no value") != std::string::npos);
+  CHECK(error_of("{\"type\":\"vertex\",\"key\":\"a\",\"properties\":{\"p\":9223372036854775808}}")
+            .find("no integer of 64 bits") != std::string::npos);
+  CHECK(error_of("{\"type\":\"vertex\",\"key\":\"a\",\"properties\":{\"p\":99999999999999999999}}")
+            .find("no integer of 64 bits") != std::string::npos);
+  CHECK(error_of("{\"type\":\"vertex\",\"key\":\"a\",\"properties\":{\"p\":1e999}}").find("file:1:") == 0);
+  CHECK(error_of("{\"type\":\"vertex\",\"key\":\"a\",\"properties\":{\"p\":" + std::string(50, '[') +
+                 std::string(50, ']') + "}}")
+            .find("nested deeper") != std::string::npos);
+  CHECK(error_of("{\"type\":\"edge\",\"source\":\"a\",\"edge_type\":\"T\",\"target\":\"b\",\"weight\":\"1\"}") ==
+        "file:1:1: \"weight\" takes a finite number");
+  CHECK(error_of("{\"type\":\"edge\",\"source\":\"a\",\"edge_type\":\"T\",\"target\":\"b\",\"rank\":1.5}") ==
+        "file:1:1: \"rank\" takes an integer");
+}
