@@ -1,7 +1,6 @@
 #include "client/engram/connection.h"
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -10,6 +9,7 @@
 
 #include "client/convert.h"
 #include "schema/rpc/message_stream.h"
+#include "storage/base/error_text.h"
 
 namespace engram::client {
 
@@ -21,7 +21,7 @@ constexpr std::uint64_t traversal_limit_words = 64 * 1024 * 1024;
 
 Result<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Status(Code::invalid_argument, "cannot read " + path + ": " + std::strerror(errno), "tls");
+  if (!file) return Status(Code::invalid_argument, "cannot read " + path + ": " + error_text(errno), "tls");
   std::ostringstream content;
   content << file.rdbuf();
   return content.str();

@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "storage/base/error_text.h"
+
 namespace engram {
 namespace {
 
@@ -18,7 +20,7 @@ constexpr int backlog = 1024;
 
 Status socket_error(const std::string& where, int error) {
   std::string why = error == EADDRINUSE ? "the port is in use: stop the other process, or choose another port"
-                                        : std::strerror(error);
+                                        : error_text(error);
   return {Code::unavailable, "Cannot listen on " + where + ": " + why + ".", "listen"};
 }
 

@@ -4,11 +4,12 @@
 
 #include <cerrno>
 #include <condition_variable>
-#include <cstring>
 #include <deque>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "storage/base/error_text.h"
 
 namespace engram {
 namespace {
@@ -101,7 +102,7 @@ Status cannot_bind(const Endpoint& endpoint, int error) {
   else if (error == EADDRNOTAVAIL)
     message += "this machine does not have that address: set operations.address to one that it has";
   else
-    message += std::string(error == 0 ? "the host name is unknown" : std::strerror(error)) + "; set operations.address";
+    message += (error == 0 ? "the host name is unknown" : error_text(error)) + "; set operations.address";
   return {Code::unavailable, std::move(message), "operations.address"};
 }
 

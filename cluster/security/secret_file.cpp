@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+
+#include "storage/base/error_text.h"
 
 namespace engram {
 namespace {
@@ -25,7 +26,7 @@ Result<FileText> read_file(const std::string& path, const char* what, std::size_
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     Code code = errno == EACCES || errno == EPERM ? Code::permission_denied : Code::invalid_argument;
-    return Status(code, name + " cannot be opened: " + std::strerror(errno));
+    return Status(code, name + " cannot be opened: " + error_text(errno));
   }
   Descriptor file{fd};
   struct stat info {};
@@ -38,7 +39,7 @@ Result<FileText> read_file(const std::string& path, const char* what, std::size_
   while (size < text.size()) {
     ssize_t got = ::read(fd, text.data() + size, text.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Status(Code::invalid_argument, name + " cannot be read: " + std::strerror(errno));
+    if (got < 0) return Status(Code::invalid_argument, name + " cannot be read: " + error_text(errno));
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <dirent.h>
@@ -12,11 +11,13 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "storage/base/error_text.h"
+
 namespace engram {
 namespace {
 
 Status system_error(const char* what, const std::string& path, int error) {
-  std::string message = std::string("cannot ") + what + " " + path + ": " + std::strerror(error);
+  std::string message = std::string("cannot ") + what + " " + path + ": " + error_text(error);
   switch (error) {
     case ENOSPC:
     case EDQUOT:

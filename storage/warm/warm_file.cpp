@@ -18,6 +18,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "storage/base/error_text.h"
+
 namespace engram {
 
 namespace {
@@ -34,8 +36,6 @@ struct Descriptor {
     if (value >= 0) ::close(value);
   }
 };
-
-std::string error_text(int error) { return std::generic_category().message(error); }
 
 Status not_ours(const std::string& path, const std::string& why) {
   return {Code::corrupt, warm_data_file(path) + " is not a warm store, or is damaged (" + why +

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
-#include <system_error>
 #include <vector>
 
 #include <fcntl.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "storage/base/bytes.h"
+#include "storage/base/error_text.h"
 #include "storage/warm/lmdb_format.h"
 #include "storage/warm/warm_entry.h"
 #include "storage/warm/warm_file.h"
@@ -233,8 +233,7 @@ class PageCheck {
 Status check_warm_pages(const std::string& path, WarmPages which) {
   MappedFile file(warm_data_file(path));
   if (file.bytes().empty()) {
-    return {Code::unavailable, "cannot read " + warm_data_file(path) + ": " +
-                                   std::generic_category().message(file.error())};
+    return {Code::unavailable, "cannot read " + warm_data_file(path) + ": " + error_text(file.error())};
   }
   auto header = newest_warm_header(file.bytes(), path);
   if (!header.ok()) return header.status();

@@ -13,6 +13,7 @@
 
 #include "cluster/config/load.h"
 #include "cluster/config/machine.h"
+#include "storage/base/error_text.h"
 
 namespace engram::cli {
 
@@ -42,7 +43,7 @@ std::string default_server() {
 Result<std::string> read_token(const std::string& path) {
   std::ifstream file(path);
   if (!file)
-    return Status(Code::invalid_argument, "cannot read the token file " + path + ": " + std::strerror(errno),
+    return Status(Code::invalid_argument, "cannot read the token file " + path + ": " + error_text(errno),
                   "--token-file");
   std::string token;
   std::getline(file, token);

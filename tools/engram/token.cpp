@@ -2,12 +2,12 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "cluster/security/token_store.h"
+#include "storage/base/error_text.h"
 #include "storage/base/random.h"
 #include "tools/engram/command_support.h"
 #include "tools/engram/json.h"
@@ -28,7 +28,7 @@ Status append(const std::string& path, const std::string& text) {
   int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   bool written = descriptor >= 0 && ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                  ::fsync(descriptor) == 0;
-  std::string reason = std::strerror(errno);
+  std::string reason = error_text(errno);
   if (descriptor >= 0) ::close(descriptor);
   if (written) return {};
   return {Code::invalid_argument, "cannot write " + path + ": " + reason, "--file"};

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "storage/base/error_text.h"
+
 namespace engram::import {
 
 namespace {
@@ -32,7 +34,7 @@ class DescriptorSource final : public ByteSource {
         consumed_bytes_ += static_cast<std::uint64_t>(count);
         return static_cast<std::size_t>(count);
       }
-      if (errno != EINTR) return Status(Code::unavailable, name_ + " cannot be read: " + std::strerror(errno));
+      if (errno != EINTR) return Status(Code::unavailable, name_ + " cannot be read: " + error_text(errno));
     }
   }
   [[nodiscard]] std::uint64_t consumed_bytes() const override { return consumed_bytes_; }
@@ -96,7 +98,7 @@ Result<std::unique_ptr<ByteSource>> open_source(const std::string& path) {
     return std::unique_ptr<ByteSource>(std::make_unique<DescriptorSource>(STDIN_FILENO, "standard input", 0));
   }
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return Status(Code::invalid_argument, path + " cannot be opened: " + std::strerror(errno));
+  if (descriptor < 0) return Status(Code::invalid_argument, path + " cannot be opened: " + error_text(errno));
   struct stat attributes{};
   if (::fstat(descriptor, &attributes) != 0 || S_ISDIR(attributes.st_mode)) {
     ::close(descriptor);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
 #include <arpa/inet.h>
@@ -13,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "storage/base/error_text.h"
 #include "tools/loadgen/worker.h"
 
 namespace engram::loadgen {
@@ -34,7 +34,7 @@ class Descriptor {
 };
 
 Status system_error(const std::string& what) {
-  return {Code::unavailable, "cannot measure the floor: " + what + ": " + std::strerror(errno)};
+  return {Code::unavailable, "cannot measure the floor: " + what + ": " + error_text(errno)};
 }
 
 bool receive_all(int fd, char* buffer, std::size_t size) {

@@ -4,10 +4,11 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <numeric>
 #include <utility>
+
+#include "storage/base/error_text.h"
 
 namespace engram::loadgen {
 
@@ -61,7 +62,7 @@ KeySpace KeySpace::numbers(std::uint64_t count) {
 
 Result<KeySpace> KeySpace::from_file(const std::string& path) {
   std::ifstream file(path);
-  if (!file) return Status(Code::invalid_argument, "cannot read " + path + ": " + std::strerror(errno), "key-file");
+  if (!file) return Status(Code::invalid_argument, "cannot read " + path + ": " + error_text(errno), "key-file");
   auto lines = std::make_shared<std::vector<std::string>>();
   for (std::string line; std::getline(file, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
