@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "storage/base/descriptor.h"
 #include "storage/base/error_text.h"
 
 namespace engram {
@@ -15,29 +16,23 @@ FileVersion version_of(const struct stat& info) {
   return {info.st_dev, info.st_ino, info.st_size, info.st_ctim.tv_sec * 1'000'000'000LL + info.st_ctim.tv_nsec};
 }
 
-struct Descriptor {
-  int fd;
-  ~Descriptor() { ::close(fd); }
-};
-
 /// The mode is checked on the open file, so that it is the mode of what is read.
 Result<FileText> read_file(const std::string& path, const char* what, std::size_t max_bytes, bool secret) {
   const std::string name = std::string(what) + " " + path;
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) {
     Code code = errno == EACCES || errno == EPERM ? Code::permission_denied : Code::invalid_argument;
     return Status(code, name + " cannot be opened: " + error_text(errno));
   }
-  Descriptor file{fd};
   struct stat info {};
-  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+  if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode))
     return Status(Code::invalid_argument, name + " is not a regular file");
   if (secret && !secret_mode_is_safe(info.st_mode, info.st_uid, ::geteuid()))
     return Status(Code::permission_denied, name + " can be read or written by other users: chmod 600 " + path);
   std::string text(max_bytes + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
-    ssize_t got = ::read(fd, text.data() + size, text.size() - size);
+    ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Status(Code::invalid_argument, name + " cannot be read: " + error_text(errno));
     if (got == 0) break;

@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "storage/base/descriptor.h"
 #include "storage/base/error_text.h"
 
 namespace engram {
@@ -41,20 +42,6 @@ auto retried(Call call) {
   while (result < 0 && errno == EINTR) result = call();
   return result;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 class PosixFile final : public File {
  public:

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -29,13 +28,6 @@ using namespace lmdb_format;
 constexpr std::size_t max_page_bytes = 32768;
 constexpr std::uint64_t room_bytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t max_missing_bytes = std::uint64_t{1} << 30;  // no single batch frees more at the file's end
-
-struct Descriptor {
-  int value = -1;
-  ~Descriptor() {
-    if (value >= 0) ::close(value);
-  }
-};
 
 Status not_ours(const std::string& path, const std::string& why) {
   return {Code::corrupt, warm_data_file(path) + " is not a warm store, or is damaged (" + why +
@@ -62,15 +54,6 @@ Status warm_disk_full(const std::string& path, const std::string& reason) {
                                "writing goes on by itself"};
 }
 
-WarmDirectory::~WarmDirectory() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-WarmDirectory::WarmDirectory(WarmDirectory&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-WarmDirectory& WarmDirectory::operator=(WarmDirectory&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
-  return *this;
-}
-
 Result<WarmDirectory> WarmDirectory::lock(const std::string& path, bool read_only) {
   if (!read_only) {
     std::error_code failed;
@@ -82,20 +65,20 @@ Result<WarmDirectory> WarmDirectory::lock(const std::string& path, bool read_onl
     }
   }
   WarmDirectory directory;
-  directory.descriptor_ = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory.descriptor_ < 0) {
+  directory.descriptor_ = Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.descriptor_.get() < 0) {
     return Status(Code::unavailable, "cannot open the warm store " + path + ": " + error_text(errno) +
                                          "; check the path and its owner");
   }
-  if (::flock(directory.descriptor_, (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
+  if (::flock(directory.descriptor_.get(), (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
     return Status(Code::unavailable, "the warm store " + path + " is in use by another process; stop that one first");
   }
   return directory;
 }
 
 Status WarmDirectory::sync() const {
-  Descriptor parent{::openat(descriptor_, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (::fsync(descriptor_) == 0 && parent.value >= 0 && ::fsync(parent.value) == 0) return {};
+  Descriptor parent(::openat(descriptor_.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (::fsync(descriptor_.get()) == 0 && parent.get() >= 0 && ::fsync(parent.get()) == 0) return {};
   return {Code::internal, "cannot sync the directory of the warm store: " + error_text(errno)};
 }
 
@@ -117,16 +100,16 @@ Result<HeaderPage> newest_warm_header(Bytes file, const std::string& path) {
 
 Result<WarmFileCheck> check_warm_file(const std::string& path) {
   WarmFileCheck result;
-  Descriptor file{::open(warm_data_file(path).c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.value < 0 && errno == ENOENT) return result;
+  Descriptor file(::open(warm_data_file(path).c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0 && errno == ENOENT) return result;
   struct stat status {};
-  if (file.value < 0 || ::fstat(file.value, &status) != 0) {
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
     return Status(Code::unavailable, "cannot open " + warm_data_file(path) + ": " + error_text(errno));
   }
   if (status.st_size == 0) return result;
   result.exists = true;
   std::vector<std::byte> start(2 * max_page_bytes);
-  ssize_t read_bytes = ::pread(file.value, start.data(), start.size(), 0);
+  ssize_t read_bytes = ::pread(file.get(), start.data(), start.size(), 0);
   if (read_bytes < 0) return Status(Code::internal, "cannot read " + warm_data_file(path) + ": " + error_text(errno));
   auto newest = newest_warm_header(Bytes(start).first(static_cast<std::size_t>(read_bytes)), path);
   if (!newest.ok()) return newest.status();
@@ -146,8 +129,8 @@ Result<WarmFileCheck> check_warm_file(const std::string& path) {
 
 Status reserve_warm_lock_file(const std::string& path) {
   std::string name = path + "/lock.mdb";
-  Descriptor file{::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640)};
-  int error = file.value < 0 ? errno : ::posix_fallocate(file.value, 0, 16384);
+  Descriptor file(::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  int error = file.get() < 0 ? errno : ::posix_fallocate(file.get(), 0, 16384);
   if (error == 0) return {};
   if (error == ENOSPC || error == EDQUOT || error == EFBIG) return warm_disk_full(path, error_text(error));
   return {Code::unavailable, "cannot write to " + name + ": " + error_text(error) + "; check owner and mount options"};

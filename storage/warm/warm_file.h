@@ -5,6 +5,7 @@
 #include <string>
 
 #include "storage/base/bytes.h"
+#include "storage/base/descriptor.h"
 #include "storage/base/result.h"
 #include "storage/warm/lmdb_format.h"
 
@@ -13,18 +14,13 @@ namespace engram {
 /// Held while a store is open: an exclusive flock on its directory, a shared one for readers only.
 class WarmDirectory {
  public:
-  WarmDirectory() = default;
-  ~WarmDirectory();
-  WarmDirectory(WarmDirectory&& other) noexcept;
-  WarmDirectory& operator=(WarmDirectory&& other) noexcept;
-
   /// Makes the directory if it is not there (not for `read_only`) and locks it. Error `unavailable`: in use.
   static Result<WarmDirectory> lock(const std::string& path, bool read_only);
   /// Makes new entries of the directory, and the directory itself, durable.
   Status sync() const;
 
  private:
-  int descriptor_ = -1;
+  Descriptor descriptor_;
 };
 
 /// The header page of the last commit in LMDB's file, of which at least the first 64 KiB (or all) are given.

@@ -8,9 +8,9 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "storage/base/bytes.h"
+#include "storage/base/descriptor.h"
 #include "storage/base/error_text.h"
 #include "storage/warm/lmdb_format.h"
 #include "storage/warm/warm_entry.h"
@@ -26,15 +26,14 @@ using namespace lmdb_format;
 class MappedFile {
  public:
   explicit MappedFile(const std::string& name) {
-    int file = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+    Descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat status {};
-    if (file >= 0 && ::fstat(file, &status) == 0 && status.st_size > 0) {
+    if (file.get() >= 0 && ::fstat(file.get(), &status) == 0 && status.st_size > 0) {
       size_ = static_cast<std::size_t>(status.st_size);
-      void* memory = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);
+      void* memory = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.get(), 0);
       data_ = memory == MAP_FAILED ? nullptr : static_cast<const std::byte*>(memory);
     }
     error_ = errno;
-    if (file >= 0) ::close(file);
   }
   ~MappedFile() {
     if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cluster/security/token_store.h"
+#include "storage/base/descriptor.h"
 #include "storage/base/error_text.h"
 #include "storage/base/random.h"
 #include "tools/engram/command_support.h"
@@ -25,13 +26,11 @@ Result<Role> parse_role(const std::string& text) {
 
 /// Appends in one write, so that an engine that reloads the file sees the entry whole or not at all.
 Status append(const std::string& path, const std::string& text) {
-  int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  bool written = descriptor >= 0 && ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                 ::fsync(descriptor) == 0;
-  std::string reason = error_text(errno);
-  if (descriptor >= 0) ::close(descriptor);
-  if (written) return {};
-  return {Code::invalid_argument, "cannot write " + path + ": " + reason, "--file"};
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+  if (file.get() >= 0 && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+      ::fsync(file.get()) == 0)
+    return {};
+  return {Code::invalid_argument, "cannot write " + path + ": " + error_text(errno), "--file"};
 }
 
 }  // namespace

@@ -12,26 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "storage/base/descriptor.h"
 #include "storage/base/error_text.h"
 #include "tools/loadgen/worker.h"
 
 namespace engram::loadgen {
 
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 Status system_error(const std::string& what) {
   return {Code::unavailable, "cannot measure the floor: " + what + ": " + error_text(errno)};
