@@ -3,7 +3,6 @@
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -13,6 +12,7 @@
 #include <thread>
 
 #include "tests/crash/crash_campaign.h"
+#include "tests/support/small_volume.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -57,23 +57,6 @@ void enable_fault(const std::string& pipe, const std::string& command) {
   INFO(reply);
   REQUIRE(reply.starts_with('0'));
 }
-
-/// A file system in memory, if the test may mount one.
-class SmallVolume {
- public:
-  explicit SmallVolume(std::string path) : path_(std::move(path)) {
-    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=24m") == 0;
-  }
-  ~SmallVolume() {
-    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-  }
-  [[nodiscard]] bool mounted() const { return mounted_; }
-  void resize(const char* size) { REQUIRE(::mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT, size) == 0); }
-
- private:
-  std::string path_;
-  bool mounted_ = false;
-};
 
 /// Puts one big vertex after the other, and notes those that are acknowledged.
 class Filler {
@@ -188,7 +171,7 @@ TEST_CASE("fdatasync that fails stops the engine, and loses nothing that was ack
 
 TEST_CASE("A full volume refuses writes and goes on reading; with room again it goes on by itself") {
   TemporaryDirectory directory;
-  SmallVolume volume(directory.path());
+  SmallVolume volume(directory.path(), "size=24m");
   if (!volume.mounted()) {
     WARN("skipped: a file system in memory cannot be mounted here");
     return;

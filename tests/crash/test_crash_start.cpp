@@ -7,7 +7,6 @@
 #include <capnp/serialize.h>
 #include <lmdb.h>
 #include <netinet/in.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "schema/command.capnp.h"
 #include "storage/warm/warm_entry.h"
 #include "tests/crash/engine_process.h"
+#include "tests/support/small_volume.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/text_file.h"
 
@@ -202,8 +202,8 @@ TEST_CASE("A data directory that cannot be written is refused") {
   TemporaryDirectory directory;
   EngineSetup setup = setup_in(directory);
   std::filesystem::create_directory(setup.data_dir);
-  bool mounted = ::mount("tmpfs", setup.data_dir.c_str(), "tmpfs", 0, "size=32m") == 0;
-  if (!mounted && ::geteuid() == 0) {
+  SmallVolume volume(setup.data_dir, "size=32m");
+  if (!volume.mounted() && ::geteuid() == 0) {
     WARN("skipped: root is not stopped by modes, and nothing can be mounted here");
     return;
   }
@@ -214,8 +214,8 @@ TEST_CASE("A data directory that cannot be written is refused") {
     CHECK(engine.terminate()->code == 0);
   }
   auto set_writable = [&](bool writable) {
-    if (mounted)
-      REQUIRE(::mount("tmpfs", setup.data_dir.c_str(), "tmpfs", MS_REMOUNT | (writable ? 0 : MS_RDONLY), nullptr) == 0);
+    if (volume.mounted())
+      volume.set_writable(writable);
     else
       for (const auto& entry : std::filesystem::recursive_directory_iterator(setup.data_dir))
         std::filesystem::permissions(
@@ -232,7 +232,6 @@ TEST_CASE("A data directory that cannot be written is refused") {
     require_ready(engine);
     require_vertices(setup, 5);
   }
-  if (mounted) ::umount2(setup.data_dir.c_str(), MNT_DETACH);
 }
 
 TEST_CASE("Damage in the middle of the log stops every start, is named, and is not touched") {

@@ -6,13 +6,13 @@
 #include <fstream>
 
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "storage/base/failpoint.h"
 #include "tests/storage/warm/warm_script.h"
+#include "tests/support/small_volume.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -56,23 +56,6 @@ int in_child(const Work& work) {
   ::waitpid(child, &status, 0);
   return status;
 }
-
-/// A file system in memory of a few MiB, if the test may mount one.
-class SmallVolume {
- public:
-  explicit SmallVolume(const std::string& path) : path_(path) {
-    mounted_ = ::mount("tmpfs", path.c_str(), "tmpfs", 0, "size=4m") == 0;
-  }
-  ~SmallVolume() {
-    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-  }
-  [[nodiscard]] bool mounted() const { return mounted_; }
-  void resize(const char* size) { REQUIRE(::mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT, size) == 0); }
-
- private:
-  std::string path_;
-  bool mounted_ = false;
-};
 
 /// Appends to a file until the volume is full to the last byte; returns the file's size.
 std::uintmax_t fill_up(const std::string& path) {
@@ -181,7 +164,7 @@ TEST_CASE("a commit that fails leaves nothing behind, and the same changes go th
 
 TEST_CASE("a full volume: a clear error, reads go on, and writes too as soon as there is room") {
   TemporaryDirectory directory;
-  SmallVolume volume(directory.path());
+  SmallVolume volume(directory.path(), "size=4m");
   if (!volume.mounted()) {
     WARN("skipped: mounting a tmpfs is not permitted");
     return;
@@ -211,7 +194,7 @@ TEST_CASE("a full volume: a clear error, reads go on, and writes too as soon as 
 
 TEST_CASE("a full volume: a store opens and reads, a new one is refused and can be made later") {
   TemporaryDirectory directory;
-  SmallVolume volume(directory.path());
+  SmallVolume volume(directory.path(), "size=4m");
   if (!volume.mounted()) {
     WARN("skipped: mounting a tmpfs is not permitted");
     return;
