@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/engram/types.h"
+#include "storage/base/number_text.h"  // part of what commands print with
 
 namespace engram::cli {
 
@@ -36,8 +37,6 @@ class Table {
 
 /// Characters that the text takes on a terminal, counted as code points.
 std::size_t width_of(std::string_view text);
-/// "3,749".
-std::string grouped(std::uint64_t number);
 /// "12.3 MiB".
 std::string show_bytes(std::uint64_t bytes);
 /// The shortest text that reads back as the same number.

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "storage/base/number_text.h"
 #include "storage/files/posix_files.h"
 #include "tools/import/add_import.h"
 #include "tools/import/export_job.h"
@@ -69,9 +70,8 @@ void print_summary(const Globals& globals, const import::ExportSummary& summary,
     std::printf("%s\n", json.dump().c_str());
     return;
   }
-  using import::with_separators;
-  std::printf("%s vertices and %s edges, %s bytes in %.1f s\n", with_separators(summary.vertices).c_str(),
-              with_separators(summary.edges).c_str(), with_separators(summary.bytes).c_str(), seconds);
+  std::printf("%s vertices and %s edges, %s bytes in %.1f s\n", grouped(summary.vertices).c_str(),
+              grouped(summary.edges).c_str(), grouped(summary.bytes).c_str(), seconds);
 }
 
 void run_export(Globals& globals, ExportArguments& arguments) {

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "storage/base/number_text.h"
 #include "storage/files/posix_files.h"
 #include "tools/import/import_job.h"
 
@@ -93,11 +94,9 @@ void print_summary(const Globals& globals, const import::ImportSummary& summary,
     std::printf("%s\n", json.dump().c_str());
     return;
   }
-  using import::with_separators;
   std::printf("%s vertices and %s edges in %.1f s (%s rows/s): %s created, %s changed\n",
-              with_separators(summary.vertices).c_str(), with_separators(summary.edges).c_str(), seconds,
-              with_separators(rate).c_str(), with_separators(totals.created).c_str(),
-              with_separators(totals.updated).c_str());
+              grouped(summary.vertices).c_str(), grouped(summary.edges).c_str(), seconds, grouped(rate).c_str(),
+              grouped(totals.created).c_str(), grouped(totals.updated).c_str());
 }
 
 void fail(Globals& globals, const Status& status, ExitCode exit_code) {
@@ -129,7 +128,7 @@ void run_import(Globals& globals, ImportArguments& arguments) {
   }
   print_summary(globals, job.summary(), target.totals(), progress.elapsed_ns());
   if (job.summary().rejected > 0) {
-    std::fprintf(stderr, "rejected rows: %s, in %s\n", import::with_separators(job.summary().rejected).c_str(),
+    std::fprintf(stderr, "rejected rows: %s, in %s\n", grouped(job.summary().rejected).c_str(),
                  arguments.options.reject_path.c_str());
   }
 }

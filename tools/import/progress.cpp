@@ -2,14 +2,9 @@
 
 #include <algorithm>
 
-namespace engram::import {
+#include "storage/base/number_text.h"
 
-std::string with_separators(std::uint64_t number) {
-  std::string text = std::to_string(number);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
-    text.insert(static_cast<std::size_t>(at), ",");
-  return text;
-}
+namespace engram::import {
 
 std::string progress_text(const ProgressState& state, std::int64_t elapsed_ns) {
   double seconds = std::max(static_cast<double>(elapsed_ns) / 1e9, 1e-3);
@@ -21,8 +16,8 @@ std::string progress_text(const ProgressState& state, std::int64_t elapsed_ns) {
     text += "  [" + std::string(filled, '#') + std::string(20 - filled, '-') + "]  ";
     text += std::to_string(static_cast<int>(share * 100)) + " %";
   }
-  text += "  " + with_separators(state.rows) + " rows  ";
-  text += with_separators(static_cast<std::uint64_t>(static_cast<double>(state.rows) / seconds)) + " rows/s";
+  text += "  " + grouped(state.rows) + " rows  ";
+  text += grouped(static_cast<std::uint64_t>(static_cast<double>(state.rows) / seconds)) + " rows/s";
   if (share > 0.01)
     text += "  " + std::to_string(static_cast<std::int64_t>(seconds / share - seconds + 0.5)) + " s left";
   return text;

@@ -19,9 +19,6 @@ struct ProgressState {
 /// "routes.csv  [######----]  61 %  34,000,000 rows  612,000 rows/s  12 s left"
 std::string progress_text(const ProgressState& state, std::int64_t elapsed_ns);
 
-/// 3387388 as "3,387,388".
-std::string with_separators(std::uint64_t number);
-
 /// Draws the line over itself, ten times a second at most. `out` null: draws nothing.
 class ProgressLine {
  public:

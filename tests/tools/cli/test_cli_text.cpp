@@ -110,9 +110,10 @@ TEST_CASE("values for a person") {
   CHECK(show(Value(client::Vector{0.1F})) == "[0.1]");
   CHECK(show(Value(client::Timestamp{0})) == "1970-01-01T00:00:00Z");
   CHECK(show(Value("\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"), 4) == "\xC3\xA9…");   // no half characters
-  CHECK(grouped(3749) == "3,749");
+  CHECK(grouped(7) == "7");
   CHECK(grouped(999) == "999");
-  CHECK(grouped(1000000) == "1,000,000");
+  CHECK(grouped(3749) == "3,749");
+  CHECK(grouped(1'000'000) == "1,000,000");
   CHECK(show_bytes(1023) == "1023 B");
   CHECK(show_bytes(1536) == "1.5 KiB");
   CHECK(width_of("\xC3\xA9t\xC3\xA9") == 3);
