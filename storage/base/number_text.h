@@ -15,4 +15,9 @@ inline std::string grouped(std::uint64_t number) {
   return text;
 }
 
+/// "1 edge", "3,749 edges".
+inline std::string counted(std::uint64_t number, const char* one, const char* many) {
+  return grouped(number) + ' ' + (number == 1 ? one : many);
+}
+
 }  // namespace engram

@@ -32,7 +32,7 @@ void print_path(const client::Path& path, const PathArguments& arguments) {
     table.add({vertex.key, labels, arrow, cost}, {Ink::strong, Ink::name, Ink::plain, Ink::number});
   }
   table.print();
-  print_line(grouped(path.edges.size()) + (path.edges.size() == 1 ? " hop" : " hops") +
+  print_line(counted(path.edges.size(), "hop", "hops") +
              (arguments.by == "hops" ? "" : ", " + arguments.by + " " + show_number(path.cost)));
 }
 

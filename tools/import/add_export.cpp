@@ -70,8 +70,9 @@ void print_summary(const Globals& globals, const import::ExportSummary& summary,
     std::printf("%s\n", json.dump().c_str());
     return;
   }
-  std::printf("%s vertices and %s edges, %s bytes in %.1f s\n", grouped(summary.vertices).c_str(),
-              grouped(summary.edges).c_str(), grouped(summary.bytes).c_str(), seconds);
+  std::printf("%s and %s, %s in %.1f s\n", counted(summary.vertices, "vertex", "vertices").c_str(),
+              counted(summary.edges, "edge", "edges").c_str(), counted(summary.bytes, "byte", "bytes").c_str(),
+              seconds);
 }
 
 void run_export(Globals& globals, ExportArguments& arguments) {

@@ -94,9 +94,9 @@ void print_summary(const Globals& globals, const import::ImportSummary& summary,
     std::printf("%s\n", json.dump().c_str());
     return;
   }
-  std::printf("%s vertices and %s edges in %.1f s (%s rows/s): %s created, %s changed\n",
-              grouped(summary.vertices).c_str(), grouped(summary.edges).c_str(), seconds, grouped(rate).c_str(),
-              grouped(totals.created).c_str(), grouped(totals.updated).c_str());
+  std::printf("%s and %s in %.1f s (%s rows/s): %s created, %s changed\n",
+              counted(summary.vertices, "vertex", "vertices").c_str(), counted(summary.edges, "edge", "edges").c_str(),
+              seconds, grouped(rate).c_str(), grouped(totals.created).c_str(), grouped(totals.updated).c_str());
 }
 
 void fail(Globals& globals, const Status& status, ExitCode exit_code) {

@@ -88,21 +88,23 @@ std::string place_of(const Finding& finding) {
 
 void print_text(const VerifyReport& report) {
   const LogCounts& log = report.log;
-  print_line("log    " + grouped(log.records) + " records in " + grouped(log.segments) + " segments (" +
-             grouped(log.archived_segments) + " archived), " + show_bytes(log.bytes));
-  print_line("warm   " + grouped(report.warm_entries) + " entries in " + grouped(report.warm_stores) + " stores, " +
-             grouped(report.replayed) + " records of the log are newer");
+  print_line("log    " + counted(log.records, "record", "records") + " in " +
+             counted(log.segments, "segment", "segments") + " (" + grouped(log.archived_segments) + " archived), " +
+             show_bytes(log.bytes));
+  print_line("warm   " + counted(report.warm_entries, "entry", "entries") + " in " +
+             counted(report.warm_stores, "store", "stores") + ", " +
+             counted(report.replayed, "record of the log is", "records of the log are") + " newer");
   if (report.settled.committed + report.settled.aborted > 0)
-    print_line("open   " + grouped(report.settled.committed + report.settled.aborted) +
-               " shares of transactions, which the next start ends: " + grouped(report.settled.committed) +
-               " commit, " + grouped(report.settled.aborted) + " abort");
+    print_line("open   " + counted(report.settled.committed + report.settled.aborted, "share", "shares") +
+               " of transactions, which the next start ends: " + grouped(report.settled.committed) + " commit, " +
+               grouped(report.settled.aborted) + " abort");
   if (report.skipped.empty())
-    print_line("graph  " + grouped(report.graph.vertices) + " vertices and " + grouped(report.graph.edges) +
-               " edges in " + grouped(report.graph.spaces) + " spaces");
+    print_line("graph  " + counted(report.graph.vertices, "vertex", "vertices") + " and " +
+               counted(report.graph.edges, "edge", "edges") + " in " + counted(report.graph.spaces, "space", "spaces"));
   else
     print_line("graph  not checked: " + report.skipped);
   std::uint64_t count = report.findings.count();
-  print_line(ink(Ink::strong, count == 0 ? "all is well" : grouped(count) + (count == 1 ? " thing is wrong:" : " things are wrong:")));
+  print_line(ink(Ink::strong, count == 0 ? "all is well" : counted(count, "thing is wrong:", "things are wrong:")));
   for (const Finding& finding : report.findings.kept())
     print_line("  " + ink(Ink::name, finding.check) + "  " + place_of(finding) + finding.message);
   if (count > report.findings.kept().size())

@@ -114,6 +114,9 @@ TEST_CASE("values for a person") {
   CHECK(grouped(999) == "999");
   CHECK(grouped(3749) == "3,749");
   CHECK(grouped(1'000'000) == "1,000,000");
+  CHECK(counted(0, "vertex", "vertices") == "0 vertices");
+  CHECK(counted(1, "vertex", "vertices") == "1 vertex");
+  CHECK(counted(1'001, "vertex", "vertices") == "1,001 vertices");
   CHECK(show_bytes(1023) == "1023 B");
   CHECK(show_bytes(1536) == "1.5 KiB");
   CHECK(width_of("\xC3\xA9t\xC3\xA9") == 3);
