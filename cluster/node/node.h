@@ -1,7 +1,6 @@
 #pragma once
 // One node, composed: everything is made here in the order in which it is needed, and ended in reverse.
 
-#include <functional>
 #include <atomic>
 #include <memory>
 #include <string>
