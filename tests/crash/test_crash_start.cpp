@@ -18,7 +18,7 @@
 #include "client/engram/connection.h"
 #include "schema/command.capnp.h"
 #include "storage/warm/warm_entry.h"
-#include "tests/crash/engine_process.h"
+#include "tests/support/engine_process.h"
 #include "tests/support/small_volume.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/text_file.h"

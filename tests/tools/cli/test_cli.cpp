@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/tools/cli/engine_process.h"
+#include "tests/tools/cli/cli_engine.h"
 #include "tools/engram/globals.h"
 
 namespace engram::cli {
@@ -26,7 +26,7 @@ json parsed(const Ran& ran) {
   return document;
 }
 
-void load_people(const EngineProcess& engine) {
+void load_people(const CliEngine& engine) {
   auto ran = engine.run({"shell"}, "put ada -l Person born=1815 'name=Ada Lovelace'\n"
                                    "put charles -l Person born=1791\n"
                                    "link ada KNOWS charles --weight 0.9 since=1833\n"
@@ -39,7 +39,7 @@ void load_people(const EngineProcess& engine) {
 }  // namespace
 
 TEST_CASE("a first session") {
-  EngineProcess engine;
+  CliEngine engine;
   load_people(engine);
 
   auto ada = parsed(engine.run({"get", "ada", "--json"}));
@@ -74,7 +74,7 @@ TEST_CASE("a first session") {
 }
 
 TEST_CASE("every way to end has its code, and says what to do") {
-  EngineProcess engine;
+  CliEngine engine;
   load_people(engine);
   auto ends = [&](std::vector<std::string> arguments, int code, const std::string& says) {
     auto ran = engine.run(arguments);
@@ -105,7 +105,7 @@ TEST_CASE("every way to end has its code, and says what to do") {
 }
 
 TEST_CASE("spaces and indexes") {
-  EngineProcess engine;
+  CliEngine engine;
   load_people(engine);
   CHECK(engine.run({"space", "create", "notes", "--together", "--max-vertices", "2"}).exit_code == exit_ok);
   CHECK(engine.run({"shell", "--space", "notes"}, "put a\nput b\n").exit_code == exit_ok);
@@ -127,7 +127,7 @@ TEST_CASE("spaces and indexes") {
 }
 
 TEST_CASE("a script in the shell stops at the line that fails") {
-  EngineProcess engine;
+  CliEngine engine;
   auto ran = engine.run({"shell"}, "put a\nget nobody\nput never\n");
   CHECK(ran.exit_code == exit_not_found);
   CHECK(engine.run({"get", "a"}).exit_code == exit_ok);
@@ -136,7 +136,7 @@ TEST_CASE("a script in the shell stops at the line that fails") {
 }
 
 TEST_CASE("the log tells what was done, while the engine runs and after it") {
-  EngineProcess engine;
+  CliEngine engine;
   load_people(engine);
   auto listed = [&] { return engine.run({"log", "--data-dir", engine.data_dir()}).output; };
   CHECK_THAT(listed(), Contains("put ada") && Contains("ada -KNOWS-> charles") && Contains("charles -BUILT-> engine"));
@@ -163,14 +163,14 @@ TEST_CASE("TLS and tokens: who is trusted, and what each may do") {
   REQUIRE(made.exit_code == 0);
   ::chmod(key.c_str(), 0600);
   auto token = [&](const std::string& name, const std::string& role) {
-    auto ran = run_program({ENGRAM_BINARY, "token", name, "--role", role, "--file", tokens});
+    auto ran = run_program({test::built_binary(), "token", name, "--role", role, "--file", tokens});
     REQUIRE(ran.exit_code == 0);
     auto file = directory / name;
     std::ofstream(file) << ran.output;
     return file;
   };
   auto writer = token("writer", "write"), reader = token("reader", "read");
-  EngineProcess engine({"--tls-certificate", certificate, "--tls-key", key, "--security-tokens", tokens});
+  CliEngine engine({"--tls-certificate", certificate, "--tls-key", key, "--security-tokens", tokens});
   auto ends = [&](std::vector<std::string> arguments, int code) {
     arguments.insert(arguments.end(), {"--server", engine.tcp(), "--timeout", "10s"});
     auto ran = engine.run(arguments);

@@ -1,0 +1,74 @@
+#include "tests/support/engine_process.h"
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+
+#include "tests/support/text_file.h"
+
+namespace engram::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::int64_t ready_timeout_ms = 30'000;
+constexpr std::string_view ready_mark = " ready rpc=";
+
+ChildSetup child_of(const EngineSetup& setup) {
+  ChildSetup child{.words = {setup.binary, "serve", "--data-dir", setup.data_dir, "--listen-unix", setup.socket,
+                             "--listen-address", setup.address, "--operations-address", setup.operations},
+                   .output = setup.output,
+                   .environment = setup.environment,
+                   .max_file_bytes = setup.max_file_bytes};
+  child.words.insert(child.words.end(), setup.flags.begin(), setup.flags.end());
+  return child;
+}
+
+}  // namespace
+
+std::string engine_binary() {
+  const char* chosen = std::getenv("ENGRAM_BINARY");
+  return chosen != nullptr && *chosen != '\0' ? chosen : built_binary();
+}
+
+std::string built_binary() {
+  return ENGRAM_BUILT_BINARY;
+}
+
+bool is_default_binary() {
+  return engine_binary() == built_binary();
+}
+
+EngineProcess::EngineProcess(EngineSetup setup) : ChildProcess(child_of(setup)), setup_(std::move(setup)) {}
+
+bool EngineProcess::wait_ready() {
+  auto deadline = Clock::now() + std::chrono::milliseconds(ready_timeout_ms);
+  while (Clock::now() < deadline) {
+    if (!rpc_address().empty()) return true;
+    if (wait_end(5)) return false;
+  }
+  return false;
+}
+
+std::string EngineProcess::rpc_address() const {
+  std::string printed = output();
+  auto mark = printed.find(ready_mark);
+  if (mark == std::string::npos || printed.find('\n', mark) == std::string::npos) return {};
+  auto from = mark + ready_mark.size();
+  return printed.substr(from, printed.find_first_of(" \n", from) - from);
+}
+
+std::string EngineProcess::output() const {
+  return std::filesystem::exists(setup_.output) ? read_text(setup_.output) : std::string();
+}
+
+void require_ready(EngineProcess& engine) {
+  bool ready = engine.wait_ready();
+  INFO(engine.output());
+  REQUIRE(ready);
+}
+
+}  // namespace engram::test

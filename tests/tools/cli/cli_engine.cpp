@@ -1,0 +1,55 @@
+#include "tests/tools/cli/cli_engine.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/text_file.h"
+
+namespace engram::cli {
+
+namespace {
+
+constexpr std::int64_t command_timeout_ms = 120'000;
+
+/// It is this build's, with its sanitizers, whatever the crash tests are told to kill.
+test::EngineSetup setup_in(const test::TemporaryDirectory& directory, const std::vector<std::string>& flags) {
+  test::EngineSetup setup{.data_dir = directory / "data",
+                          .socket = directory / "data/engram.sock",
+                          .output = directory / "out",
+                          .address = "127.0.0.1:0",
+                          .flags = {"--hot-bytes", "64MiB", "--node-partitions", "2"},
+                          .binary = test::built_binary()};
+  setup.flags.insert(setup.flags.end(), flags.begin(), flags.end());
+  return setup;
+}
+
+}  // namespace
+
+Ran run_program(const std::vector<std::string>& words, const std::string& input) {
+  test::TemporaryDirectory directory;
+  test::write_text(directory / "in", input);
+  test::ChildProcess child(
+      {.words = words, .output = directory / "out", .errors = directory / "err", .input = directory / "in"});
+  auto ended = child.wait_end(command_timeout_ms);
+  INFO(words.front() << " does not end");
+  REQUIRE(ended);
+  return {ended->exit_code(), test::read_text(directory / "out"), test::read_text(directory / "err")};
+}
+
+CliEngine::CliEngine(const std::vector<std::string>& flags) : engine_(setup_in(directory_, flags)) {
+  test::require_ready(engine_);
+}
+
+Ran CliEngine::run(std::vector<std::string> arguments, const std::string& input) const {
+  std::vector<std::string> words = {"env", "NO_COLOR=1", "HOME=" + directory_.path(),
+                                    "ENGRAM_SERVER=" + engine_.setup().server(), engine_.setup().binary};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return run_program(words, input);
+}
+
+int CliEngine::stop() {
+  auto ended = engine_.terminate();
+  REQUIRE(ended);
+  return ended->exit_code();
+}
+
+}  // namespace engram::cli
