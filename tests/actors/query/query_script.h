@@ -56,6 +56,14 @@ inline ReferenceGraph random_graph(Random& random, const GraphShape& shape) {
   return graph;
 }
 
+/// v0 -> v1 -> v2 ...
+inline ReferenceGraph line(std::uint64_t length) {
+  ReferenceGraph graph;
+  for (std::uint64_t i = 0; i < length; ++i) graph.vertices[key_of(i)];
+  for (std::uint64_t i = 0; i + 1 < length; ++i) graph.put({key_of(i), "next", key_of(i + 1), 0, 1.0, {}});
+  return graph;
+}
+
 template <typename Properties>
 void write_properties(const Numbers& numbers, const Properties& init) {
   auto list = init(static_cast<unsigned>(numbers.size()));
@@ -96,6 +104,27 @@ inline void load(CoreCluster& cluster, const ReferenceGraph& graph) {
     for (const auto& [slot, edge] : graph.edges) put_edge(operations[at++].initPutEdge(), edge);
   });
   REQUIRE(edges.status.message() == "");
+}
+
+/// Runs `test(cluster, loop)` with the graph in clusters of all sizes, answers in an order that the seed gives.
+template <typename Test>
+void in_clusters(const ReferenceGraph& graph, std::uint64_t seed, const Test& test) {
+  for (std::uint32_t partitions : cluster_sizes) {
+    CAPTURE(partitions);
+    CoreCluster cluster(partitions);
+    load(cluster, graph);
+    QueryLoop loop(cluster, seed);
+    test(cluster, loop);
+  }
+}
+
+/// While a query runs: deletes the vertex before the `nth` request that `matches` is answered.
+template <typename Matches>
+void delete_before(QueryLoop& loop, CoreCluster& cluster, const char* key, int nth, const Matches& matches) {
+  loop.before_answer = [&cluster, key, nth, matches, seen = 0](schema::Request::Reader request) mutable {
+    if (!matches(request) || ++seen != nth) return;
+    cluster.batch([&](schema::Batch::Builder batch) { batch.initOperations(1)[0].initDeleteVertex().setKey(key); });
+  };
 }
 
 // --- conditions -----------------------------------------------------------------------------------------------------
@@ -172,6 +201,14 @@ class Script {
 
 inline std::string text(capnp::Text::Reader reader) {
   return {reader.begin(), reader.size()};
+}
+
+inline std::string bytes_of(capnp::Data::Reader reader) {
+  return {reinterpret_cast<const char*>(reader.begin()), reader.size()};
+}
+
+inline capnp::Data::Reader data_of(const std::string& bytes) {
+  return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};
 }
 
 template <typename Reply>

@@ -72,13 +72,6 @@ Got expand(CoreCluster& cluster, QueryLoop& loop, const Wanted& wanted) {
   return got;
 }
 
-ReferenceGraph line(std::uint64_t length) {
-  ReferenceGraph graph;
-  for (std::uint64_t i = 0; i < length; ++i) graph.vertices[key_of(i)];
-  for (std::uint64_t i = 0; i + 1 < length; ++i) graph.put({key_of(i), "next", key_of(i + 1), 0, 1.0, {}});
-  return graph;
-}
-
 }  // namespace
 
 TEST_CASE("expand gives what the reference gives, on any number of partitions") {
@@ -93,11 +86,7 @@ TEST_CASE("expand gives what the reference gives, on any number of partitions") 
       wanted.min_depth = static_cast<std::uint8_t>(below(random, wanted.hops.size() + 1));
       wanted.kind = static_cast<schema::ResultKind>(below(random, 3));
     }
-    for (std::uint32_t partitions : cluster_sizes) {
-      CAPTURE(partitions);
-      CoreCluster cluster(partitions);
-      load(cluster, graph);
-      QueryLoop loop(cluster, seed);
+    in_clusters(graph, seed, [&](CoreCluster& cluster, QueryLoop& loop) {
       for (const Wanted& wanted : queries) {
         auto expected = graph.expand(wanted.seeds, wanted.hops);
         expected.erase(expected.begin(), expected.begin() + wanted.min_depth);
@@ -105,7 +94,7 @@ TEST_CASE("expand gives what the reference gives, on any number of partitions") 
         REQUIRE(got.exceeded == schema::Limit::NONE);
         REQUIRE(got.levels == expected);
       }
-    }
+    });
   }
 }
 

@@ -102,13 +102,6 @@ Wanted random_path(Random& random, std::uint64_t vertices) {
   return wanted;
 }
 
-ReferenceGraph line(std::uint64_t length) {
-  ReferenceGraph graph;
-  for (std::uint64_t i = 0; i < length; ++i) graph.vertices[key_of(i)];
-  for (std::uint64_t i = 0; i + 1 < length; ++i) graph.put({key_of(i), "next", key_of(i + 1), 0, 1.0, {}});
-  return graph;
-}
-
 }  // namespace
 
 TEST_CASE("paths are as short as the reference's, on any number of partitions") {
@@ -119,16 +112,12 @@ TEST_CASE("paths are as short as the reference's, on any number of partitions") 
     ReferenceGraph graph = random_graph(random, {vertices, 10 + below(random, 70), seed % 3 == 0});
     std::vector<Wanted> queries;
     for (int i = 0; i < 8; ++i) queries.push_back(random_path(random, vertices));
-    for (std::uint32_t partitions : cluster_sizes) {
-      CAPTURE(partitions);
-      CoreCluster cluster(partitions);
-      load(cluster, graph);
-      QueryLoop loop(cluster, seed);
+    in_clusters(graph, seed, [&](CoreCluster& cluster, QueryLoop& loop) {
       for (std::size_t i = 0; i < queries.size(); ++i) {
         CAPTURE(i);
         compare(cluster, loop, graph, queries[i]);
       }
-    }
+    });
   }
 }
 
@@ -198,12 +187,7 @@ TEST_CASE("a path that vanishes while it is read is looked for again") {
   CoreCluster cluster(2);
   load(cluster, graph);
   QueryLoop loop(cluster);
-  bool deleted = false;
-  loop.before_answer = [&](schema::Request::Reader request) {
-    if (!request.isEdges() || deleted) return;
-    deleted = true;
-    cluster.batch([](schema::Batch::Builder batch) { batch.initOperations(1)[0].initDeleteVertex().setKey("v2"); });
-  };
+  delete_before(loop, cluster, "v2", 1, [](schema::Request::Reader request) { return request.isEdges(); });
   auto request = request_of({"v0", "v3", {}, Cost::weight});
   Frame frame = loop.run(make_path(cluster.context(), request));
   auto reply = frame.read<schema::PathReply>();

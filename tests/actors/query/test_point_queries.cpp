@@ -120,7 +120,7 @@ TEST_CASE("pages of neighbours give every edge once, with the keys of both ends 
         write(hop.edges, builder.initFilter());
         write(hop.vertices, builder.initTarget());
         builder.setLimit(limit);
-        builder.setCursor({reinterpret_cast<const kj::byte*>(cursor.data()), cursor.size()});
+        builder.setCursor(data_of(cursor));
       });
       REQUIRE(validate(schema::NeighborsRequest::Reader(request)).message() == "");
       Frame frame = on.loop.run(make_neighbors(on.cluster.context(), request));
@@ -130,7 +130,7 @@ TEST_CASE("pages of neighbours give every edge once, with the keys of both ends 
       auto next = reply.getCursor();
       if (next.size() > 0) REQUIRE(reply.getEdges().size() == limit);
       for (auto edge : reply.getEdges()) got.insert(slot_of(edge));
-      cursor.assign(reinterpret_cast<const char*>(next.begin()), next.size());
+      cursor = bytes_of(next);
     } while (!cursor.empty());
     REQUIRE(got == expected);
   });
@@ -156,13 +156,8 @@ TEST_CASE("a filtered page whose edges change while it is read repeats and skips
   CoreCluster cluster(3);
   load(cluster, graph);
   QueryLoop loop(cluster);
-  int reads = 0;
-  std::string removed;
   // The second look at the page, for its cursor, finds one edge less than the first.
-  loop.before_answer = [&](schema::Request::Reader incoming) {
-    if (!incoming.isNeighbors() || ++reads != 2) return;
-    cluster.batch([&](schema::Batch::Builder batch) { batch.initOperations(1)[0].initDeleteVertex().setKey("v0"); });
-  };
+  delete_before(loop, cluster, "v0", 2, [](schema::Request::Reader request) { return request.isNeighbors(); });
   std::set<std::string> got;
   std::string cursor;
   do {
@@ -170,14 +165,13 @@ TEST_CASE("a filtered page whose edges change while it is read repeats and skips
       builder.initVertex().setKey("hub");
       builder.initTarget().initLabels(1).set(0, "person");
       builder.setLimit(5);
-      builder.setCursor({reinterpret_cast<const kj::byte*>(cursor.data()), cursor.size()});
+      builder.setCursor(data_of(cursor));
     });
     Frame frame = loop.run(make_neighbors(cluster.context(), request));
     auto reply = frame.read<schema::NeighborsReply>();
     require_no_error(reply);
     for (auto edge : reply.getEdges()) REQUIRE(got.insert(text(edge.getTargetKey())).second);
-    auto next = reply.getCursor();
-    cursor.assign(reinterpret_cast<const char*>(next.begin()), next.size());
+    cursor = bytes_of(reply.getCursor());
   } while (!cursor.empty());
   got.erase("v0");
   CHECK(got.size() == 13);
@@ -229,7 +223,7 @@ TEST_CASE("a scan gives every vertex and every edge once, page by page, and can 
       Script<schema::ScanRequest> request([&](schema::ScanRequest::Builder builder) {
         write(condition, builder.initFilter());
         builder.setEdges(true);
-        builder.setCursor({reinterpret_cast<const kj::byte*>(cursor.data()), cursor.size()});
+        builder.setCursor(data_of(cursor));
       });
       REQUIRE(validate(schema::ScanRequest::Reader(request)).message() == "");
       auto page_vertices = static_cast<std::uint32_t>(1 + below(on.random, 4));
@@ -241,7 +235,7 @@ TEST_CASE("a scan gives every vertex and every edge once, page by page, and can 
       REQUIRE((page.getVertices().size() > 0 || page.getCursor().size() == 0));
       for (auto vertex : page.getVertices()) REQUIRE(got.insert(text(vertex.getKey())).second);
       for (auto edge : page.getEdges()) got_edges.insert(slot_of(edge));
-      cursor.assign(reinterpret_cast<const char*>(page.getCursor().begin()), page.getCursor().size());
+      cursor = bytes_of(page.getCursor());
     } while (!cursor.empty());
     REQUIRE(got == expected);
     REQUIRE(got_edges == expected_edges);

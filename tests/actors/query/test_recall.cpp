@@ -85,16 +85,12 @@ TEST_CASE("recall gives the reference's answer bit for bit, on any number of par
     ReferenceGraph graph = random_graph(random, {8 + below(random, 24), 10 + below(random, 100), seed % 2 == 0});
     std::vector<ReferenceRecall> queries;
     for (int i = 0; i < 6; ++i) queries.push_back(random_recall(random));
-    for (std::uint32_t partitions : cluster_sizes) {
-      CAPTURE(partitions);
-      CoreCluster cluster(partitions);
-      load(cluster, graph);
-      QueryLoop loop(cluster, seed);
+    in_clusters(graph, seed, [&](CoreCluster& cluster, QueryLoop& loop) {
       for (std::size_t i = 0; i < queries.size(); ++i) {
         CAPTURE(i);
         require_equal(recall(cluster, loop, queries[i]), graph.recall(queries[i]));
       }
-    }
+    });
   }
 }
 
@@ -145,12 +141,7 @@ TEST_CASE("recall leaves out what vanished while it ran") {
   CoreCluster cluster(2);
   load(cluster, graph);
   QueryLoop loop(cluster);
-  bool deleted = false;
-  loop.before_answer = [&](schema::Request::Reader request) {
-    if (!request.isGet() || deleted) return;
-    deleted = true;
-    cluster.batch([](schema::Batch::Builder batch) { batch.initOperations(1)[0].initDeleteVertex().setKey("b"); });
-  };
+  delete_before(loop, cluster, "b", 1, [](schema::Request::Reader request) { return request.isGet(); });
   ReferenceRecall wanted;
   wanted.seeds = {{"a", 1.0}};
   auto request = request_of(wanted);
