@@ -6,39 +6,17 @@
 
 #include "cluster/identity/node_identity.h"
 #include "storage/base/checksum.h"
+#include "storage/base/hex.h"
 
 namespace engram {
 namespace {
 
 constexpr std::string_view checksum_key = "checksum = ";
 
-std::string hex(std::span<const std::uint8_t> bytes) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (std::uint8_t byte : bytes) {
-    out += digits[byte >> 4];
-    out += digits[byte & 15];
-  }
-  return out;
-}
-
-std::string hex64(std::uint64_t value) {
-  std::array<std::uint8_t, 8> bytes{};
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(value >> (56 - 8 * i));
-  return hex(bytes);
-}
-
 template <typename T>
 bool parse_number_as(std::string_view text, int base, T& value) {
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
   return error == std::errc() && !text.empty() && end == text.data() + text.size();
-}
-
-bool parse_id(std::string_view text, Id128& id) {
-  if (text.size() != 32) return false;
-  for (std::size_t i = 0; i < id.bytes.size(); ++i)
-    if (!parse_number_as(text.substr(2 * i, 2), 16, id.bytes[i])) return false;
-  return true;
 }
 
 using Lines = std::map<std::string_view, std::string_view>;
@@ -62,7 +40,8 @@ bool take_fields(const Lines& lines, NodeIdentity& identity) {
     auto found = lines.find(key);
     return found == lines.end() ? std::string_view() : found->second;
   };
-  return parse_id(value("cluster_id"), identity.cluster_id) && parse_id(value("disk_id"), identity.disk_id) &&
+  return parse_hex(value("cluster_id"), identity.cluster_id.bytes) &&
+         parse_hex(value("disk_id"), identity.disk_id.bytes) &&
          parse_number_as(value("log_id"), 16, identity.log_id) &&
          parse_number_as(value("ordinal"), 10, identity.ordinal) &&
          parse_number_as(value("partitions"), 10, identity.partitions) &&
@@ -80,7 +59,7 @@ Status damaged(const std::string& path, const char* what) {
 }  // namespace
 
 std::string Id128::hex() const {
-  return engram::hex(bytes);
+  return engram::hex(std::as_bytes(std::span(bytes)));
 }
 
 std::string format_identity(const NodeIdentity& identity) {
@@ -88,18 +67,18 @@ std::string format_identity(const NodeIdentity& identity) {
   out += "format_version = " + std::to_string(identity.format_version) + "\n";
   out += "cluster_id = " + identity.cluster_id.hex() + "\n";
   out += "disk_id = " + identity.disk_id.hex() + "\n";
-  out += "log_id = " + hex64(identity.log_id) + "\n";
+  out += "log_id = " + hex(identity.log_id) + "\n";
   out += "ordinal = " + std::to_string(identity.ordinal) + "\n";
   out += "partitions = " + std::to_string(identity.partitions) + "\n";
   out += "created_ns = " + std::to_string(identity.created_ns) + "\n";
-  std::string checksum = hex64(checksum64(as_bytes(out)));
+  std::string checksum = hex(checksum64(as_bytes(out)));
   return out + std::string(checksum_key) + checksum + "\n";
 }
 
 Result<NodeIdentity> parse_identity(std::string_view text, const std::string& path) {
   std::size_t at = text.rfind(checksum_key);
   if (at == std::string_view::npos) return damaged(path, "no checksum");
-  if (text.substr(at) != std::string(checksum_key) + hex64(checksum64(as_bytes(text.substr(0, at)))) + "\n")
+  if (text.substr(at) != std::string(checksum_key) + hex(checksum64(as_bytes(text.substr(0, at)))) + "\n")
     return damaged(path, "the checksum does not fit");
   Lines lines;
   NodeIdentity identity;

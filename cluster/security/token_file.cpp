@@ -9,6 +9,7 @@
 #include <set>
 
 #include "cluster/security/token_store.h"
+#include "storage/base/hex.h"
 
 namespace engram {
 namespace {
@@ -16,35 +17,6 @@ namespace {
 constexpr std::size_t max_name_bytes = 128;
 constexpr std::int64_t ns_per_second = 1'000'000'000;
 constexpr int last_year = 2261;  // later times do not fit into 64 bits of ns; "9999-12-31" means never anyway
-
-std::string hex(const Sha256& digest) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (std::uint8_t byte : digest) {
-    out += digits[byte >> 4];
-    out += digits[byte & 15];
-  }
-  return out;
-}
-
-std::optional<std::uint8_t> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
-
-std::optional<Sha256> parse_digest(std::string_view text) {
-  Sha256 digest{};
-  if (text.size() != 2 * digest.size()) return std::nullopt;
-  for (std::size_t i = 0; i < digest.size(); ++i) {
-    auto high = hex_digit(text[2 * i]);
-    auto low = hex_digit(text[2 * i + 1]);
-    if (!high || !low) return std::nullopt;
-    digest[i] = static_cast<std::uint8_t>(*high << 4 | *low);
-  }
-  return digest;
-}
 
 std::optional<Role> parse_role(std::string_view text) {
   for (Role role : {Role::read, Role::write, Role::admin})
@@ -113,9 +85,8 @@ class TokenFileParser {
     if (name == "name") return take_name(entry, key, text);
     if (name == "spaces") return take_spaces(entry, key, node);
     if (name == "sha256") {
-      std::optional<Sha256> digest = parse_digest(text.value_or(""));
-      if (!digest) return error(key.source(), "sha256 must be the 64 hex digits of a SHA-256");
-      entry.digest = *digest;
+      if (!parse_hex(text.value_or(""), entry.digest))
+        return error(key.source(), "sha256 must be the 64 hex digits of a SHA-256");
     } else if (name == "role") {
       std::optional<Role> role = parse_role(text.value_or(""));
       if (!role) return error(key.source(), "role must be \"read\", \"write\" or \"admin\"");
@@ -224,7 +195,7 @@ NewToken make_token(Random& random) {
 }
 
 std::string token_entry_toml(const TokenEntry& entry) {
-  std::string out = "[[token]]\nname = " + toml_quoted(entry.name) + "\nsha256 = \"" + hex(entry.digest) +
+  std::string out = "[[token]]\nname = " + toml_quoted(entry.name) + "\nsha256 = \"" + hex(std::as_bytes(std::span(entry.digest))) +
                     "\"\nrole = \"" + role_name(entry.role) + "\"\n";
   if (!entry.spaces.empty()) {
     out += "spaces = [";

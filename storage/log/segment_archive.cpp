@@ -1,10 +1,7 @@
 #include "storage/log/segment_archive.h"
 
-#include <array>
-#include <cinttypes>
-#include <cstdio>
-
 #include "storage/base/failpoint.h"
+#include "storage/base/hex.h"
 #include "storage/files/copy.h"
 #include "storage/log/layout.h"
 #include "storage/log/segment_reader.h"
@@ -16,12 +13,10 @@ using log_layout::Kind;
 namespace {
 
 std::string manifest_line(const SealedSegment& segment, const std::string& name, const FileDigest& digest) {
-  std::array<char, 17> checksum{};
-  std::snprintf(checksum.data(), checksum.size(), "%016" PRIx64, digest.checksum);
   std::string line = R"({"kind":"segment","segment":")" + name + R"(","first_position":)" +
                      std::to_string(segment.first_position.value) + R"(,"end_position":)" +
                      std::to_string(segment.end().value) + R"(,"bytes":)" + std::to_string(digest.bytes) +
-                     R"(,"checksum":")" + checksum.data() + R"(","records":)" +
+                     R"(,"checksum":")" + hex(digest.checksum) + R"(","records":)" +
                      std::to_string(segment.summary.records) + R"(,"first_accepted_ns":)" +
                      std::to_string(segment.summary.first_accepted_ns) + R"(,"last_accepted_ns":)" +
                      std::to_string(segment.summary.last_accepted_ns) + R"(,"partitions":[)";

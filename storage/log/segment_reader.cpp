@@ -2,17 +2,12 @@
 
 #include <algorithm>
 
+#include "storage/base/hex.h"
+
 namespace engram {
 namespace {
 
 constexpr std::uint64_t largest_buffer_target_bytes = 1 << 20;
-
-std::string hex(std::uint64_t value) {
-  static constexpr const char* digits = "0123456789abcdef";
-  std::string text(16, '0');
-  for (int i = 15; i >= 0; --i, value >>= 4) text[static_cast<std::size_t>(i)] = digits[value & 15];
-  return text;
-}
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #include "storage/warm/warm_entry.h"
 
 #include "storage/base/checksum.h"
+#include "storage/base/hex.h"
 
 namespace engram {
 
@@ -40,14 +41,8 @@ std::optional<Bytes> open_warm_value(WarmTable table, Bytes key, Bytes stored) {
 }
 
 Status warm_damage(WarmTable table, Bytes key, const std::string& store_path) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string hex;
-  for (std::byte byte : key) {
-    hex.push_back(digits[static_cast<unsigned>(byte) >> 4]);
-    hex.push_back(digits[static_cast<unsigned>(byte) & 15]);
-  }
   return {Code::corrupt, "the warm store " + store_path + " has a damaged value in table '" + warm_table_name(table) +
-                             "' at key " + hex + ": its checksum is wrong; stop the engine, run `engram verify`, and "
+                             "' at key " + hex(key) + ": its checksum is wrong; stop the engine, run `engram verify`, and "
                              "restore the partition from a snapshot"};
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "storage/base/bytes.h"
+#include "storage/base/hex.h"
 
 namespace engram::import {
 
@@ -27,12 +28,6 @@ std::size_t valid_prefix(std::string_view text) {
     at += length;
   }
   return std::min(at, text.size());
-}
-
-std::string hexadecimal(char byte) {
-  constexpr char digits[] = "0123456789abcdef";
-  auto value = static_cast<unsigned char>(byte);
-  return {'0', 'x', digits[value >> 4], digits[value & 15]};
 }
 
 std::string in_mebibytes(std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
@@ -291,7 +286,7 @@ CsvReader::Next CsvReader::report_too_long() {
 bool CsvReader::check_utf8() {
   if (!beyond_ascii_ || is_utf8(raw_)) return true;
   std::size_t valid = valid_prefix(raw_);
-  bad(begin() + valid, "byte " + hexadecimal(raw_[valid]) + " is not UTF-8; convert the file with iconv");
+  bad(begin() + valid, "byte 0x" + hex(as_bytes(raw_.substr(valid, 1))) + " is not UTF-8; convert the file with iconv");
   error_position_ = position(error_offset_);
   cell_count_ = 0;
   return false;

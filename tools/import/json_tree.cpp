@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "storage/base/hex.h"
+
 namespace engram::import {
 
 namespace {
@@ -106,10 +108,8 @@ JsonError parse_json(std::string_view text, JsonNode& root) {
 }
 
 void append_json_text(std::string& out, std::string_view text) {
-  constexpr char digits[] = "0123456789abcdef";
   out += '"';
   for (char byte : text) {
-    auto value = static_cast<unsigned char>(byte);
     if (byte == '"' || byte == '\\') {
       out += '\\';
       out += byte;
@@ -119,10 +119,8 @@ void append_json_text(std::string& out, std::string_view text) {
       out += "\\r";
     } else if (byte == '\t') {
       out += "\\t";
-    } else if (value < 0x20) {
-      out += "\\u00";
-      out += digits[value >> 4];
-      out += digits[value & 15];
+    } else if (static_cast<unsigned char>(byte) < 0x20) {
+      out += "\\u00" + hex(as_bytes({&byte, 1}));
     } else {
       out += byte;
     }
