@@ -6,6 +6,7 @@
 #include <kj/exception.h>
 
 #include "actors/partition/core/batch_applier.h"
+#include "storage/base/graph_limits.h"
 #include "storage/hot/properties.h"
 
 namespace engram {
@@ -170,11 +171,11 @@ Status check_content(schema::Command::Reader command, CommandKind allowed, const
 }  // namespace
 
 Status check_key(capnp::Text::Reader key, const std::string& field) {
-  return check_text(key, CommandLimits::max_key_bytes, field);
+  return check_text(key, max_key_bytes, field);
 }
 
 Status check_name(capnp::Text::Reader name, const std::string& field) {
-  return check_text(name, CommandLimits::max_name_bytes, field);
+  return check_text(name, max_name_bytes, field);
 }
 
 Status check_value(schema::Value::Reader value, const std::string& field) {

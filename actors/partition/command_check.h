@@ -14,8 +14,6 @@ namespace engram {
 struct CommandLimits {
   std::size_t max_bytes = std::size_t{4} << 20;
   std::size_t max_operations = 10'000;
-  static constexpr std::size_t max_key_bytes = 1024;
-  static constexpr std::size_t max_name_bytes = 256;  // of labels, types and properties
   static constexpr std::size_t max_space_name_bytes = 255;
   static constexpr std::size_t max_names = 1024;  // labels or properties of one operation
 };

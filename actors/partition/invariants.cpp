@@ -1,13 +1,13 @@
 #include "actors/partition/invariants.h"
 
 #include "actors/partition/invariant_check.h"
+#include "storage/base/graph_limits.h"
 #include "storage/hot/properties.h"
 
 namespace engram {
 namespace {
 
 constexpr std::uint64_t progress_every = 8192;
-constexpr std::size_t max_key_bytes = 1024;
 
 std::string local_text(const PartitionId partition, LocalId id) {
   return std::to_string(partition.value) + "/" + std::to_string(id.value);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "actors/partition/core/batch_applier.h"
+#include "storage/base/graph_limits.h"
 #include "storage/hot/properties.h"
 
 namespace engram {
@@ -60,11 +61,11 @@ Status check_range(std::uint64_t value, std::uint64_t least, std::uint64_t most,
 }
 
 Status check_name(capnp::Text::Reader name, const FieldPath& field) {
-  return check_text(name, RequestLimits::name_bytes, field);
+  return check_text(name, max_name_bytes, field);
 }
 
 Status check_key(capnp::Text::Reader key, const FieldPath& field) {
-  return check_text(key, RequestLimits::key_bytes, field);
+  return check_text(key, max_key_bytes, field);
 }
 
 Status check_reference(schema::VertexRef::Reader reference, const FieldPath& field) {

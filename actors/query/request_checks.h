@@ -27,8 +27,6 @@ class FieldPath {
 };
 
 struct RequestLimits {
-  static constexpr std::size_t key_bytes = 1024;
-  static constexpr std::size_t name_bytes = 256;     // of labels, types and properties
   static constexpr std::size_t list_items = 256;     // of names and conditions in one filter or projection
   static constexpr std::size_t references = 10'000;  // vertices or edges in one request
   static constexpr std::size_t hops = 32;

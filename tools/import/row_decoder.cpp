@@ -2,12 +2,15 @@
 
 #include <cmath>
 
+#include "storage/base/graph_limits.h"
+
 namespace engram::import {
 
 namespace {
 
-constexpr std::size_t max_key_bytes = 1024;
-constexpr std::size_t max_name_bytes = 256;
+std::string too_long(const char* what, std::size_t most) {
+  return std::string(what) + " has at most " + std::to_string(most) + " bytes";
+}
 
 /// An empty cell is an absent value, except that "" in quotes is the empty text, list, vector or byte string.
 bool is_absent(CellType type, const Cell& cell) {
@@ -21,13 +24,13 @@ bool is_absent(CellType type, const Cell& cell) {
 
 std::string problem_of_key(std::string_view key) {
   if (key.empty()) return "a key is empty";
-  if (key.size() > max_key_bytes) return "a key has at most 1024 bytes, this one " + std::to_string(key.size());
+  if (key.size() > max_key_bytes) return too_long("a key", max_key_bytes) + ", this one " + std::to_string(key.size());
   return {};
 }
 
 std::string problem_of_type(std::string_view type) {
   if (type.empty()) return "the edge has no type; give one for all edges without with --type";
-  if (type.size() > max_name_bytes) return "a type or a label has at most 256 bytes";
+  if (type.size() > max_name_bytes) return too_long("a type or a label", max_name_bytes);
   return {};
 }
 
