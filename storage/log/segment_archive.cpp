@@ -39,12 +39,29 @@ std::string name_in(std::string_view line) {
 
 }  // namespace
 
+Result<Manifest> read_manifest(const File& file) {
+  auto size = file.size();
+  if (!size.ok()) return size.status();
+  std::string text(*size, '\0');
+  auto got = file.read_at(std::as_writable_bytes(std::span(text)), 0);
+  if (!got.ok()) return got.status();
+  text.resize(*got);
+  Manifest manifest;
+  for (std::size_t start = 0, newline; (newline = text.find('\n', start)) != std::string::npos; start = newline + 1) {
+    std::string name = name_in(std::string_view(text).substr(start, newline - start));
+    if (!name.empty()) manifest.segments.push_back(std::move(name));
+    manifest.bytes = newline + 1;
+  }
+  manifest.cut = manifest.bytes != *size;
+  return manifest;
+}
+
 SegmentArchive::SegmentArchive(Files& files, std::string dir, std::uint64_t log_id)
     : files_(files), dir_(std::move(dir)), log_id_(log_id) {}
 
 Status SegmentArchive::open() {
   if (Status status = files_.make_directory(dir_); !status.ok()) return status;
-  if (Status status = read_manifest(); !status.ok()) return status;
+  if (Status status = open_manifest(); !status.ok()) return status;
   auto entries = files_.list(dir_);
   if (!entries.ok()) return entries.status();
   for (const DirectoryEntry& entry : *entries) {
@@ -65,24 +82,16 @@ Status SegmentArchive::open() {
   return {};
 }
 
-Status SegmentArchive::read_manifest() {
+Status SegmentArchive::open_manifest() {
   std::string path = dir_ + "/" + log_layout::manifest_name;
   if (!files_.exists(path)) return {};
   auto file = files_.open(path, OpenMode::read_write);
   if (!file.ok()) return file.status();
-  auto size = (*file)->size();
-  if (!size.ok()) return size.status();
-  std::string text(*size, '\0');
-  auto got = (*file)->read_at(std::as_writable_bytes(std::span(text)), 0);
-  if (!got.ok()) return got.status();
-  text.resize(*got);
-  for (std::size_t start = 0, newline; (newline = text.find('\n', start)) != std::string::npos; start = newline + 1) {
-    std::string name = name_in(std::string_view(text).substr(start, newline - start));
-    if (!name.empty()) listed_.insert(name);
-    manifest_bytes_ = newline + 1;
-  }
-  if (manifest_bytes_ == *size) return {};
-  return (*file)->truncate(manifest_bytes_);  // half a line, of a crash; its segment gets a new one
+  auto manifest = read_manifest(**file);
+  if (!manifest.ok()) return manifest.status();
+  listed_.insert(manifest->segments.begin(), manifest->segments.end());
+  manifest_bytes_ = manifest->bytes;
+  return manifest->cut ? (*file)->truncate(manifest_bytes_) : Status();  // the segment of half a line gets a new one
 }
 
 Status SegmentArchive::append_line(const SealedSegment& segment, const std::string& name) {

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "storage/files/files.h"
 #include "storage/log/log_format.h"
@@ -25,6 +26,13 @@ struct SealedSegment {
   [[nodiscard]] LogPosition end() const { return {first_position.value + bytes}; }
 };
 
+struct Manifest {
+  std::vector<std::string> segments;  // the names of the files
+  std::uint64_t bytes = 0;            // of whole lines
+  bool cut = false;                   // half a line is behind them, of a crash
+};
+Result<Manifest> read_manifest(const File& file);
+
 class SegmentArchive {
  public:
   SegmentArchive(Files& files, std::string dir, std::uint64_t log_id);
@@ -39,7 +47,7 @@ class SegmentArchive {
   [[nodiscard]] std::uint64_t bytes() const;
 
  private:
-  Status read_manifest();
+  Status open_manifest();
   Status append_line(const SealedSegment& segment, const std::string& name);
   void count(std::uint64_t bytes);
 

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <set>
 
-#include <nlohmann/json.hpp>
-
 #include "storage/log/layout.h"
 #include "storage/log/log_reader.h"
+#include "storage/log/segment_archive.h"
 #include "tools/offline/command_text.h"
 
 namespace engram::cli {
@@ -96,28 +95,15 @@ class LogCheck {
   void check_manifest() {
     std::string path = places_.archived_dir + "/" + log_layout::manifest_name;
     if (places_.archived_dir.empty() || !files_.exists(path)) return;
-    auto text = read_all(path);
-    if (!text.ok()) return found(text.status(), {});
-    for (std::size_t start = 0, newline; (newline = text->find('\n', start)) != std::string::npos; start = newline + 1) {
-      auto line = nlohmann::json::parse(std::string_view(*text).substr(start, newline - start), nullptr, false);
-      if (!line.is_object() || line.value("kind", "") != "segment") continue;
-      std::string name = line.value("segment", "");
+    auto file = files_.open(path, OpenMode::read_only);
+    if (!file.ok()) return found(file.status(), {});
+    auto manifest = read_manifest(**file);
+    if (!manifest.ok()) return found(manifest.status(), {});
+    for (const std::string& name : manifest->segments) {
       if (files_.exists(places_.archived_dir + "/" + name) || files_.exists(places_.data_dir + "/" + name)) continue;
       findings_.add({"log", "the archive's manifest names " + name + ", which is not there: put it back", {}, {}, {},
                      places_.archived_dir + "/" + name, {}});
     }
-  }
-
-  Result<std::string> read_all(const std::string& path) {
-    auto file = files_.open(path, OpenMode::read_only);
-    if (!file.ok()) return file.status();
-    auto size = (*file)->size();
-    if (!size.ok()) return size.status();
-    std::string text(*size, '\0');
-    auto got = (*file)->read_at(std::as_writable_bytes(std::span(text)), 0);
-    if (!got.ok()) return got.status();
-    text.resize(*got);
-    return text;
   }
 
   Files& files_;
