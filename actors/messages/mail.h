@@ -67,7 +67,8 @@ struct TargetsMail {
 };
 /// The log is replayed and all actors are there: takes up numbering behind the last record, and what was left in doubt.
 struct RecoveredMail {
-  Lsn written_back;  // what the warm store had before the replay
+  Lsn written_back;   // what the warm store had before the replay
+  ReplyPortPtr port;  // answered once nothing of before is undecided any more
 };
 struct TickMail {};
 /// Flush everything to the warm store, then reply (shutdown).

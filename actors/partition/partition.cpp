@@ -3,6 +3,12 @@
 #include "storage/base/failpoint.h"
 
 namespace engram {
+namespace {
+
+constexpr std::int64_t write_back_pause_ns = 1'000'000'000;  // while the disk is full
+
+}  // namespace
+
 Frame error_answer(const Status& status) {
   return Frame::build<schema::Answer>([&](schema::Answer::Builder answer) { write_error(status, answer.initError()); });
 }
@@ -34,6 +40,8 @@ void Partition::on(RecoveredMail mail) {
   for (const TransactionKey& key : core_.pending_deletes()) on_ask(key, options_.self);
   // Nobody works on these any more: their coordinators are asked with the first tick.
   for (const TransactionKey& key : core_.in_doubt()) asked_once_.insert(key.number);
+  recovered_ = std::move(mail.port);
+  tell_recovered();
   update_gauges();
 }
 
@@ -49,10 +57,16 @@ Status Partition::room_for_write() const {
   if (pending_bytes_ > limits_.max_pending_bytes || pending_.size() > limits_.max_pending_records)
     return {Code::overloaded, "The partition has more commands waiting than it may hold; retry with a pause.", "",
             limits_.max_pending_bytes};
-  if (gauges_.dirty_bytes.load(std::memory_order_relaxed) > limits_.max_dirty_bytes)
+  bool too_dirty = gauges_.dirty_bytes.load(std::memory_order_relaxed) > limits_.max_dirty_bytes;
+  if (too_dirty && !store_full_.ok())
+    return {Code::disk_full,
+            "The warm store cannot be written, and as much as may be held in memory waits for it: " +
+                store_full_.message() + " Reads go on; make room, and writes go on by themselves.",
+            "", limits_.max_dirty_bytes};
+  if (too_dirty)
     return {Code::overloaded,
-            "More state waits to be written to the warm store than may be held in memory: the disk is slow or full. "
-            "Reads go on; retry with a pause.",
+            "More state waits to be written to the warm store than may be held in memory: the disk is slow. Reads go "
+            "on; retry with a pause.",
             "", limits_.max_dirty_bytes};
   return {};
 }
@@ -106,6 +120,7 @@ void Partition::apply_durable() {
     Failpoints::hit("partition.after_apply");
     carry_out(std::move(effects));
   }
+  tell_recovered();
   maybe_write_back(false);
   update_gauges();
 }
@@ -262,7 +277,18 @@ void Partition::maybe_write_back(bool now) {
   host_.write_back(core_.take_changes(), core_.applied());
 }
 
+void Partition::retry_write_back() {
+  if (write_back_again_ns_ == 0 || clock_.monotonic_ns() < write_back_again_ns_) return;
+  write_back_again_ns_ = 0;
+  host_.write_back_again();
+}
+
 void Partition::on(WrittenBackMail mail) {
+  store_full_ = mail.status;
+  if (mail.status.code() == Code::disk_full) {  // nothing is lost: it is all in the log
+    write_back_again_ns_ = clock_.monotonic_ns() + write_back_pause_ns;
+    return;
+  }
   write_back_running_ = false;
   if (!mail.status.ok()) host_.panic(mail.status);
   written_back_ = mail.lsn;
@@ -288,6 +314,7 @@ void Partition::on(TickMail) {
   housekeeping();
   tick_transactions();
   build_indexes();
+  retry_write_back();
   maybe_write_back(false);
   continue_flush();
   update_gauges();

@@ -29,8 +29,9 @@ class PartitionHost {
   virtual void send(PartitionId to, Mail mail) = 0;
   /// Answered by LoadedMail with the same number.
   virtual void load(std::uint64_t number, Needs needs) = 0;
-  /// Answered by WrittenBackMail once it is committed; retried for as long as the disk is full.
+  /// Answered by WrittenBackMail once it is committed. If the disk is full, the host keeps the changes for later.
   virtual void write_back(std::vector<WarmChange> changes, Lsn applied) = 0;
+  virtual void write_back_again() = 0;
   /// Something that must not be: the process has to stop.
   [[noreturn]] virtual void panic(const Status& status) = 0;
 };
@@ -93,6 +94,7 @@ class Partition {
 
   // Write-back and housekeeping.
   void maybe_write_back(bool now);
+  void retry_write_back();
   void continue_flush();
   void housekeeping();
   void build_indexes();
@@ -113,6 +115,7 @@ class Partition {
   void on_decided(const Effect& effect);
   void on_acknowledge(schema::Acknowledge::Reader acknowledge);
   void on_ask(const TransactionKey& key, PartitionId from);
+  void tell_recovered();
   void begin_delete(const Effect& effect);
   void send_vote(const Effect& effect);
   void send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to);
@@ -145,9 +148,12 @@ class Partition {
   std::vector<HeldRead> held_reads_;
 
   bool write_back_running_ = false;
+  Status store_full_;  // what the last try to write back failed with; it is tried again
+  std::int64_t write_back_again_ns_ = 0;
   Lsn written_back_;
   std::int64_t dirty_since_ns_ = 0;
   std::vector<ReplyPortPtr> flushes_;
+  ReplyPortPtr recovered_;  // who waits until nothing of before the start is undecided
   Lsn purge_lsn_;  // of the last purge that was logged
   struct IndexBuild {
     SpaceId space;

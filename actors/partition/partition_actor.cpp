@@ -30,29 +30,28 @@ void PartitionRuntime::load(std::uint64_t number, Needs needs) {
 }
 
 void PartitionRuntime::write_back(std::vector<WarmChange> changes, Lsn applied) {
-  auto shared = std::make_shared<std::vector<WarmChange>>(std::move(changes));
-  services_.writers->run([this, shared, applied] {
-    bool reported = false;
-    WarmStore::sort(*shared);
-    while (true) {
-      Failpoints::hit("write_back.before");
-      auto started = std::chrono::steady_clock::now();
-      Status status = store_->write_sorted(*shared, applied);
-      if (status.ok()) status = store_->sync();
-      Failpoints::hit("write_back.after");
-      if (reported || !status.ok()) services_.report_write_back(self_, status);
-      if (status.ok()) {
-        auto elapsed = std::chrono::steady_clock::now() - started;
-        services_.observe_write_back(shared->size(), std::chrono::nanoseconds(elapsed).count());
-        deliver(services_.log, std::make_shared<Released>(Released{self_, store_->synced_lsn()}), nullptr);
-      } else if (status.code() == Code::disk_full && !services_.stopping) {
-        // Nothing is lost: it is all in the log. The same batch goes again when there is room.
-        reported = true;
-        std::this_thread::sleep_for(std::chrono::seconds(1));
-        continue;
-      }
-      return deliver(services_.partitions[self_.value], std::make_shared<Mail>(WrittenBackMail{status, applied}), nullptr);
+  write_back_ = std::make_shared<WriteBack>(WriteBack{std::move(changes), applied});
+  write_back_again();
+}
+
+void PartitionRuntime::write_back_again() {
+  services_.writers->run([this, batch = write_back_] {
+    Failpoints::hit("write_back.before");
+    auto started = std::chrono::steady_clock::now();
+    if (!std::exchange(batch->sorted, true)) WarmStore::sort(batch->changes);
+    Status status = store_->write_sorted(batch->changes, batch->applied);
+    if (status.ok()) status = store_->sync();
+    Failpoints::hit("write_back.after");
+    store_->release_pages();
+    if (full_reported_ != !status.ok()) services_.report_write_back(self_, status);
+    full_reported_ = !status.ok();
+    if (status.ok()) {
+      auto elapsed = std::chrono::steady_clock::now() - started;
+      services_.observe_write_back(batch->changes.size(), std::chrono::nanoseconds(elapsed).count());
+      deliver(services_.log, std::make_shared<Released>(Released{self_, store_->synced_lsn()}), nullptr);
+      batch->changes = {};  // the next batch may be an hour away
     }
+    deliver(services_.partitions[self_.value], std::make_shared<Mail>(WrittenBackMail{status, batch->applied}), nullptr);
   });
 }
 

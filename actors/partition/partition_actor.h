@@ -17,7 +17,6 @@ struct PartitionServices {
   std::vector<caf::actor> partitions;
   BlockingPool* loaders = nullptr;
   BlockingPool* writers = nullptr;
-  std::atomic<bool> stopping{false};
   std::function<void(const Status&)> fatal;
   /// A warm store could not be written and will be tried again; or (ok) could be again.
   std::function<void(PartitionId, const Status&)> report_write_back;
@@ -38,6 +37,7 @@ class PartitionRuntime final : public PartitionHost {
   void send(PartitionId to, Mail mail) override;
   void load(std::uint64_t number, Needs needs) override;
   void write_back(std::vector<WarmChange> changes, Lsn applied) override;
+  void write_back_again() override;
   [[noreturn]] void panic(const Status& status) override;
 
  private:
@@ -46,6 +46,13 @@ class PartitionRuntime final : public PartitionHost {
   PartitionServices& services_;
   Partition partition_;
   caf::event_based_actor* actor_ = nullptr;
+  struct WriteBack {
+    std::vector<WarmChange> changes;
+    Lsn applied;
+    bool sorted = false;
+  };
+  std::shared_ptr<WriteBack> write_back_;  // under way, or waiting for room
+  std::atomic<bool> full_reported_{false};
 };
 
 class PartitionActor : public caf::event_based_actor {

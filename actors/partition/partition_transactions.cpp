@@ -213,6 +213,12 @@ void Partition::on_ask(const TransactionKey& key, PartitionId from) {
   if (first) append(abort_message(key), nullptr);
 }
 
+/// Commands that a crash left waiting take effect before anybody is let in: whoever looks finds what will stay.
+void Partition::tell_recovered() {
+  if (recovered_ == nullptr || core_.undecided() || !transactions_.empty() || !pending_.empty()) return;
+  std::exchange(recovered_, nullptr)->reply(outcome_answer({}));
+}
+
 // --- participant ----------------------------------------------------------------------------------------------------
 
 void Partition::send_vote(const Effect& effect) {

@@ -30,6 +30,28 @@ unsigned words_for(schema::Command::Reader command) {
   return static_cast<unsigned>(std::min<std::uint64_t>(command.totalSize().wordCount + 64, std::uint64_t{1} << 23));
 }
 
+schema::Prepare::Builder begin_prepare(capnp::MessageBuilder& message, const TransactionKey& key, std::uint64_t space) {
+  auto root = message.initRoot<schema::Command>();
+  root.setSpace(space);
+  auto prepare = root.initPrepare();
+  key.write(prepare.initTransaction());
+  return prepare;
+}
+
+schema::Commit::Builder begin_commit(capnp::MessageBuilder& message, const TransactionKey& key,
+                                     schema::Command::Reader command, const std::vector<PartitionId>& participants) {
+  auto root = message.initRoot<schema::Command>();
+  root.setSession(command.getSession());
+  root.setSequence(command.getSequence());
+  root.setFirstIncomplete(command.getFirstIncomplete());
+  root.setSpace(command.getSpace());
+  auto commit = root.initCommit();
+  key.write(commit.initTransaction());
+  auto list = commit.initParticipants(static_cast<unsigned>(participants.size()));
+  for (unsigned i = 0; i < participants.size(); ++i) list.set(i, participants[i].value);
+  return commit;
+}
+
 }  // namespace
 
 void for_each_key(schema::Batch::Reader batch, const std::function<void(capnp::Text::Reader)>& visit) {
@@ -92,10 +114,7 @@ TargetKeys targets_to_resolve(schema::Batch::Reader batch, const SpaceRoute& rou
 CommandBytes prepare_message(const TransactionKey& key, schema::Command::Reader command, const ShareSelector& select,
                              const ResolvedKeys& hints) {
   capnp::MallocMessageBuilder message(words_for(command) + static_cast<unsigned>(hints.size()) * 3);
-  auto root = message.initRoot<schema::Command>();
-  root.setSpace(command.getSpace());
-  auto prepare = root.initPrepare();
-  key.write(prepare.initTransaction());
+  auto prepare = begin_prepare(message, key, command.getSpace());
   write_share(command.getBatch(), select, [&] { return prepare.initBatch(); });
   hints.pack(prepare.initResolved(packed_size(hints)));
   return CommandBytes::of(message);
@@ -103,11 +122,7 @@ CommandBytes prepare_message(const TransactionKey& key, schema::Command::Reader 
 
 CommandBytes prepare_space_message(const TransactionKey& key, schema::Command::Reader command) {
   capnp::MallocMessageBuilder message;
-  auto root = message.initRoot<schema::Command>();
-  root.setSpace(command.getSpace());
-  auto prepare = root.initPrepare();
-  key.write(prepare.initTransaction());
-  space_change_of(command, prepare.initSpace());
+  space_change_of(command, begin_prepare(message, key, command.getSpace()).initSpace());
   return CommandBytes::of(message);
 }
 
@@ -115,21 +130,13 @@ CommandBytes commit_message(const TransactionKey& key, schema::Command::Reader c
                             const ResolvedKeys& resolved, const std::vector<PartitionId>& participants,
                             const BatchCounts& counts) {
   capnp::MallocMessageBuilder message(words_for(command) + static_cast<unsigned>(resolved.size()) * 3);
-  auto root = message.initRoot<schema::Command>();
-  root.setSession(command.getSession());
-  root.setSequence(command.getSequence());
-  root.setFirstIncomplete(command.getFirstIncomplete());
-  root.setSpace(command.getSpace());
-  auto commit = root.initCommit();
-  key.write(commit.initTransaction());
+  auto commit = begin_commit(message, key, command, participants);
   if (command.isBatch()) {
     write_share(command.getBatch(), own, [&] { return commit.initBatch(); });
   } else {
     space_change_of(command, commit.initSpace());
   }
   resolved.pack(commit.initResolved(packed_size(resolved)));
-  auto list = commit.initParticipants(static_cast<unsigned>(participants.size()));
-  for (unsigned i = 0; i < participants.size(); ++i) list.set(i, participants[i].value);
   commit.setCreated(counts.created);
   commit.setUpdated(counts.updated);
   commit.setDeleted(counts.deleted);
@@ -139,16 +146,7 @@ CommandBytes commit_message(const TransactionKey& key, schema::Command::Reader c
 CommandBytes commit_delete_message(const TransactionKey& key, schema::Command::Reader command, Lsn locked_at,
                                    const std::vector<PartitionId>& participants) {
   capnp::MallocMessageBuilder message;
-  auto root = message.initRoot<schema::Command>();
-  root.setSession(command.getSession());
-  root.setSequence(command.getSequence());
-  root.setFirstIncomplete(command.getFirstIncomplete());
-  root.setSpace(command.getSpace());
-  auto commit = root.initCommit();
-  key.write(commit.initTransaction());
-  commit.setDeleteVertex(locked_at.value);
-  auto list = commit.initParticipants(static_cast<unsigned>(participants.size()));
-  for (unsigned i = 0; i < participants.size(); ++i) list.set(i, participants[i].value);
+  begin_commit(message, key, command, participants).setDeleteVertex(locked_at.value);
   return CommandBytes::of(message);
 }
 
@@ -193,10 +191,7 @@ std::map<PartitionId, CommandBytes> unlink_messages(const TransactionKey& key, G
   std::map<PartitionId, CommandBytes> messages;
   for (auto& [partition, entries] : by_partition) {
     capnp::MallocMessageBuilder message(static_cast<unsigned>(entries.size()) * 8 + 64);
-    auto root = message.initRoot<schema::Command>();
-    root.setSpace(space.value);
-    auto prepare = root.initPrepare();
-    key.write(prepare.initTransaction());
+    auto prepare = begin_prepare(message, key, space.value);
     const HotVertex* gone = graph.hot().peek(vertex);
     auto gone_key = parse_head(gone->head.bytes())->key;
     prepare.setUnlinkKey(std::string(gone_key).c_str());

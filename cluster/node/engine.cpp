@@ -10,14 +10,29 @@ namespace engram {
 namespace {
 
 constexpr unsigned loader_threads = 4;
+constexpr auto settle_timeout = std::chrono::seconds(10);
 
-class FlushPort final : public ReplyPort {
+/// For who waits until every partition has answered.
+class Answers {
  public:
-  void reply(Frame) override { done_.set_value(); }
-  std::future<void> wait() { return done_.get_future(); }
+  ReplyPortPtr port() {
+    auto port = std::make_shared<Port>();
+    answers_.push_back(port->done.get_future());
+    return port;
+  }
+  /// False: not all of them came in time.
+  bool wait_until(std::chrono::steady_clock::time_point deadline) {
+    bool in_time = true;
+    for (auto& one : answers_) in_time = one.wait_until(deadline) == std::future_status::ready && in_time;
+    return in_time;
+  }
 
  private:
-  std::promise<void> done_;
+  struct Port final : ReplyPort {
+    void reply(Frame) override { done.set_value(); }
+    std::promise<void> done;
+  };
+  std::vector<std::future<void>> answers_;
 };
 
 PartitionLimits limits_of(const Config& config, std::uint32_t partitions) {
@@ -94,6 +109,7 @@ Status Engine::replay(Files& files) {
   auto replayed = replay_log(
       files, {options_.config.data.dir, options_.identity.log_id, options_.replay_progress}, cores);
   if (!replayed.ok()) return replayed.status();
+  for (auto& runtime : runtimes_) runtime->store().release_pages();  // what was hot is in the hot tier now
   log_event(LogLevel::info, "log replayed",
             {{"commands", *replayed}, {"ms", (clock_.monotonic_ns() - started) / 1'000'000}});
   return {};
@@ -137,8 +153,13 @@ void Engine::start_actors() {
     metrics_.log.sync.record(static_cast<std::uint64_t>(sync_ns));
   };
   services_.log = system_->spawn<LogActor, caf::detached>(std::move(log));
+  Answers settled;
   for (std::size_t i = 0; i < runtimes_.size(); ++i)
-    send({static_cast<std::uint16_t>(i)}, RecoveredMail{stored_[i]}, nullptr);
+    send({static_cast<std::uint16_t>(i)}, RecoveredMail{stored_[i], settled.port()}, nullptr);
+  // Whoever is let in then sees nothing of before the start change any more. A full disk may keep decisions from being
+  // logged: reads go on without them.
+  if (!settled.wait_until(std::chrono::steady_clock::now() + settle_timeout))
+    log_event(LogLevel::warn, "transactions of before the start are still open", {});
 }
 
 void Engine::send(PartitionId to, Mail mail, caf::execution_unit* unit) {
@@ -148,15 +169,9 @@ void Engine::send(PartitionId to, Mail mail, caf::execution_unit* unit) {
 Status Engine::shut_down(std::int64_t timeout_ms) {
   if (system_ == nullptr) return {};
   auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-  std::vector<std::future<void>> flushed;
-  for (std::uint16_t i = 0; i < runtimes_.size(); ++i) {
-    auto port = std::make_shared<FlushPort>();
-    flushed.push_back(port->wait());
-    send({i}, FlushMail{std::move(port)}, nullptr);
-  }
-  bool in_time = true;
-  for (auto& one : flushed) in_time = one.wait_until(deadline) == std::future_status::ready && in_time;
-  services_.stopping = true;
+  Answers flushed;
+  for (std::uint16_t i = 0; i < runtimes_.size(); ++i) send({i}, FlushMail{flushed.port()}, nullptr);
+  bool in_time = flushed.wait_until(deadline);
   for (auto& partition : services_.partitions) caf::anon_send_exit(partition, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(services_.log, caf::exit_reason::user_shutdown);
   writers_.reset();  // what they still tell the partitions goes nowhere

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -164,6 +166,18 @@ Status LmdbEnvironment::grow() {
   growing_ = false;
   changed_.notify_all();
   return error == 0 ? Status() : lmdb_failure(error, path_, "grow the map of");
+}
+
+void LmdbEnvironment::release_pages() {
+  struct stat file {};
+  if (::stat(warm_data_file(path_).c_str(), &file) != 0) return;
+  std::lock_guard lock(mutex_);  // the map stays where it is
+  std::ifstream maps("/proc/self/maps");  // LMDB does not tell where its map is
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long begin = 0, end = 0, inode = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx %*s %*x %*s %lu", &begin, &end, &inode) != 3 || inode != file.st_ino) continue;
+    if (line.ends_with("/data.mdb")) (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
 }
 
 void LmdbEnvironment::check_readers() {

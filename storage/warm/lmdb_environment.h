@@ -50,6 +50,9 @@ class LmdbEnvironment {
   /// No write transaction may be open.
   Status grow();
   void check_readers();
+  /// Lets go of the pages of the map that were read or written so far: they stay in the system's page cache, but do not
+  /// count as this process's memory until they are touched again. Readers may go on meanwhile.
+  void release_pages();
 
  private:
   LmdbEnvironment() = default;

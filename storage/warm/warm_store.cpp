@@ -265,6 +265,8 @@ Status WarmStore::sync() {
   return {};
 }
 
+void WarmStore::release_pages() const { impl_->environment->release_pages(); }
+
 Lsn WarmStore::synced_lsn() const { return {impl_->synced}; }
 
 WarmStore::Sizes WarmStore::sizes() const {

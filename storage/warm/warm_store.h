@@ -88,6 +88,8 @@ class WarmStore {
   Status write_sorted(const std::vector<WarmChange>& changes, Lsn applied_lsn);
   /// Forces everything committed to disk; afterwards `synced_lsn` is what was applied last.
   Status sync();
+  /// Afterwards the stored pages do not count as this process's memory until they are read again.
+  void release_pages() const;
   /// What a power cut cannot take back. Every write makes the one before it durable, and so moves this on.
   [[nodiscard]] Lsn synced_lsn() const;
 

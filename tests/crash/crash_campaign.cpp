@@ -89,32 +89,13 @@ bool CrashCampaign::wait_idle() {
   return engine_->running();
 }
 
-/// Reads by key wait for transactions that a kill left undecided, also for vertices that are about to be created; a
-/// scan passes over those.
-Status CrashCampaign::wait_for_locks(client::Client& client) {
-  GraphState expected = ledger_.expected();
-  for (auto& worker : workers_)
-    if (worker->pending())
-      for (const auto& [item, after] : worker->pending()->change.own) expected[item] = 0;
-  std::vector<client::VertexRef> vertices;
-  for (const auto& [item, value] : expected)
-    if (auto key = key_of_vertex_item(item)) vertices.emplace_back(*key);
-  constexpr std::size_t at_once = 10'000;
-  for (std::size_t first = 0; first < vertices.size(); first += at_once) {
-    std::span<const client::VertexRef> some(vertices.data() + first, std::min(at_once, vertices.size() - first));
-    if (auto found = client.get(some); !found.ok()) return found.status();
-  }
-  return {};
-}
-
 std::optional<GraphState> CrashCampaign::read() {
   auto deadline = Clock::now() + settle_timeout;
   while (engine_->running()) {  // else it was killed by its failpoint
     auto client = client::Client::connect(client_options(setup_.server()));
     std::vector<std::string> problems;
-    Status settled = client.ok() ? wait_for_locks(*client) : client.status();
-    auto state = settled.ok() ? read_graph(*client, Ledger::hubs(), random_(), problems)
-                              : Result<GraphState>(settled);
+    auto state = client.ok() ? read_graph(*client, Ledger::hubs(), random_(), problems)
+                             : Result<GraphState>(client.status());
     if (state.ok() || Clock::now() > deadline) {
       if (!state.ok()) problems.push_back("the graph cannot be read: " + state.status().message());
       require_no_problems(std::move(problems));

@@ -56,7 +56,6 @@ class CrashCampaign {
  private:
   void create_hubs();
   bool wait_idle();
-  Status wait_for_locks(client::Client& client);
   std::optional<GraphState> read();
   void require_no_problems(std::vector<std::string> problems);
   void load_until_death(const Kill& kill);

@@ -6,7 +6,6 @@
 namespace engram::test {
 namespace {
 
-const std::string vertex_prefix = "vertex ";
 constexpr std::size_t sampled_vertices = 24;
 constexpr std::size_t max_problems = 12;
 
@@ -88,12 +87,7 @@ void check_dangling(const Scanned& scanned, std::vector<std::string>& problems) 
 }  // namespace
 
 std::string vertex_item(const std::string& key) {
-  return vertex_prefix + key;
-}
-
-std::optional<std::string> key_of_vertex_item(const std::string& item) {
-  if (!item.starts_with(vertex_prefix)) return std::nullopt;
-  return item.substr(vertex_prefix.size());
+  return "vertex " + key;
 }
 
 std::string edge_item(const client::EdgeKey& edge) {

@@ -17,8 +17,6 @@ using GraphState = std::map<std::string, std::int64_t>;
 using Effects = std::map<std::string, std::optional<std::int64_t>>;
 
 std::string vertex_item(const std::string& key);
-/// Nothing for the item of an edge.
-std::optional<std::string> key_of_vertex_item(const std::string& item);
 std::string edge_item(const client::EdgeKey& edge);
 
 /// Reads the whole graph, and checks on the way that both ends of the edges agree and that the space's counts are true.

@@ -23,10 +23,16 @@ class SimulatedNode::Host final : public PartitionHost {
     });
   }
   void write_back(std::vector<WarmChange> changes, Lsn applied) override {
-    auto shared = std::make_shared<std::vector<WarmChange>>(std::move(changes));
-    node_.disk_.push_back([this, shared, applied] {
-      Status status = node_.stores_[self_.value]->write(std::move(*shared), applied);
-      node_.deliver(from_disk, self_, WrittenBackMail{status, applied});
+    changes_ = std::move(changes);
+    applied_ = applied;
+    write_back_again();
+  }
+  void write_back_again() override {
+    node_.disk_.push_back([this] {
+      bool full = node_.options_.full_write_backs_in_100 > node_.random_() % 100;
+      Status status = full ? Status(Code::disk_full, "The volume is full.")
+                           : node_.stores_[self_.value]->write(std::move(changes_), applied_);
+      node_.deliver(from_disk, self_, WrittenBackMail{status, applied_});
     });
   }
   [[noreturn]] void panic(const Status& status) override {
@@ -38,6 +44,8 @@ class SimulatedNode::Host final : public PartitionHost {
  private:
   SimulatedNode& node_;
   PartitionId self_;
+  std::vector<WarmChange> changes_;
+  Lsn applied_;
 };
 
 SimulatedNode::SimulatedNode(const SimulationOptions& options, std::uint64_t seed)
@@ -83,7 +91,7 @@ void SimulatedNode::open_partitions() {
       core.apply(record, effects);
       core.graph().evict();
     }
-    deliver(from_outside, {i}, RecoveredMail{written_back});
+    deliver(from_outside, {i}, RecoveredMail{written_back, nullptr});
   }
   // The engine tells all partitions before anything else can reach them.
   for (std::uint16_t i = 0; i < options_.partitions; ++i) {

@@ -39,6 +39,8 @@ void print_counts(const char* head, const std::vector<client::NamedCount>& count
 }  // namespace
 
 void run_space_create(Globals& globals, const SpaceArguments& arguments) {
+  // ENGRAM_SPACE may name it before it is there.
+  if (globals.space == arguments.name) globals.space = client::Options().space;
   auto* client = open_client(globals);
   if (client == nullptr) return;
   auto placement = arguments.together ? client::Placement::together : client::Placement::spread;

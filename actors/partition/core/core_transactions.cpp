@@ -86,6 +86,7 @@ void PartitionCore::apply_prepared(const Prepared& prepared, const ResolvedKeys&
   ShareContext context{graph_, *space, stamp, resolved, &prepared.reserved};
   ShareResult result = prepared.plain ? apply_plain_share(context, prepare.getBatch())
                                       : apply_share(context, prepare.getBatch(), /*tentative=*/false);
+  if (result.status.code() == Code::corrupt) return;  // the warm store failed: the owner sees the graph's failure, and stops
   if (!result.status.ok()) {
     // The locks kept everything as it was when this share succeeded: only a defect gets here, and going on would leave
     // an edge at one end.

@@ -253,21 +253,10 @@ void PartitionCore::release(const TransactionKey& owner, const std::vector<LockR
 }
 
 void PartitionCore::rerun_waiting(Effects& effects) {
+  // Each as if it came now: what it needs locked may have changed, and so may whom it would wait for.
   std::deque<Waiting> again = std::exchange(waiting_, {});
   queued_ = {};
-  for (Waiting& one : again) {
-    bool blocked = !locks_.conflicts(one.as, one.locks).empty() || !queued_.conflicts(one.as, one.locks).empty();
-    if (blocked) {
-      queued_.acquire(one.as, one.locks);
-      waiting_.push_back(std::move(one));
-    } else {
-      CommandView view(one.record.command);
-      auto command = view.root();
-      if (command.isBatch()) run_batch(one.record, command, effects);
-      if (command.isPrepare()) run_prepare(one.record, command, effects);
-      if (command.isCommit()) run_commit(one.record, command, effects);
-    }
-  }
+  for (const Waiting& one : again) run(one.record, effects);
 }
 
 }  // namespace engram

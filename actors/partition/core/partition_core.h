@@ -98,6 +98,7 @@ class PartitionCore {
   /// Voted for here, and not decided.
   [[nodiscard]] std::vector<TransactionKey> prepared_transactions() const;
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+  [[nodiscard]] bool undecided() const { return !prepared_.empty() || !waiting_.empty() || !deletes_.empty(); }
   /// The outcome that a retry gets; nothing if the command is new.
   [[nodiscard]] std::optional<Outcome> answered(std::uint64_t session, std::uint64_t sequence) const {
     return sessions_.find(session, sequence);

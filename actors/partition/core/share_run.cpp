@@ -149,7 +149,9 @@ Result<ShareRun::End> ShareRun::find_end(capnp::Text::Reader key, const char* na
     return Status(Code::unknown_vertex, "There is no vertex with this key; create it first, or ask for createMissing.",
                   field(name));
   if (end.exists) end.id = VertexId::of(graph_.self(), id);
-  // What others were told of this vertex decides what they check: it has to be so still.
+  // What others were told of this vertex decides what they check: it has to be so still. Of a prepared share its locks
+  // see to that, and it knows only what the vertex is at its end.
+  if (context_.reserved != nullptr) return end;
   Hash128 name_of_key = ResolvedKeys::name(space_.route.id, text_of(key));
   const VertexId* told = context_.resolved.find(name_of_key);
   if (told != nullptr && *told != (end.exists ? end.id : ResolvedKeys::absent) && !changed_here_.contains(name_of_key))
