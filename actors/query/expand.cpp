@@ -20,7 +20,7 @@ class ExpandQuery final : public ReplyQuery<schema::ExpandReply> {
   void start(QueryHost& host) override {
     std::vector<schema::VertexRef::Reader> seeds;
     for (auto seed : request_->getSeeds()) seeds.push_back(seed);
-    std::vector<std::vector<std::uint32_t>> positions;
+    Positions positions;
     if (Status status = ask_seeds(seeds, shape(true, false), "seeds", positions); !status.ok())
       return fail(host, status);
     gather(host, [this](QueryHost& to) { seeds_answered(to); });

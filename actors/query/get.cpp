@@ -11,21 +11,16 @@ class GetQuery final : public ReplyQuery<schema::GetReply> {
 
   void start(QueryHost& host) override {
     auto refs = request_.getVertices();
-    std::vector<std::vector<std::uint32_t>> by_partition(context_.partitions);
+    Positions by_partition(context_.partitions);
     for (unsigned i = 0; i < refs.size(); ++i)
       if (auto owner = owner_of(refs[i])) by_partition[owner->value].push_back(i);
-    for (std::uint32_t partition = 0; partition < context_.partitions; ++partition) {
-      std::vector<std::uint32_t>& own = by_partition[partition];
-      if (own.empty()) continue;
-      auto fill = [&](schema::Request::Builder builder) {
-        auto get = builder.initGet();
-        get.setProjection(request_.getProjection());
-        auto list = get.initVertices(static_cast<unsigned>(own.size()));
-        for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, refs[own[i]]);
-      };
-      ask({static_cast<std::uint16_t>(partition)}, fill, own.size() * 6);
-      positions_.push_back(std::move(own));
-    }
+    auto fill = [&](schema::Request::Builder builder, const std::vector<std::uint32_t>& own) {
+      auto get = builder.initGet();
+      get.setProjection(request_.getProjection());
+      auto list = get.initVertices(static_cast<unsigned>(own.size()));
+      for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, refs[own[i]]);
+    };
+    positions_ = ask_each(std::move(by_partition), fill, 6);
     gather(host, [this](QueryHost& to) { reply(to); });
   }
 
@@ -53,7 +48,7 @@ class GetQuery final : public ReplyQuery<schema::GetReply> {
   }
 
   schema::GetRequest::Reader request_;
-  std::vector<std::vector<std::uint32_t>> positions_;  // of each request
+  Positions positions_;  // of each request
 };
 
 }  // namespace

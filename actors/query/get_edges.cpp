@@ -29,21 +29,13 @@ class GetEdgesQuery final : public ReplyQuery<schema::GetEdgeReply> {
   /// positions_.
   template <typename Owner, typename Fill, typename Wanted>
   void ask_by_owner(const Owner& owner, const Fill& fill, const Wanted& wanted) {
-    positions_.clear();
-    std::vector<std::vector<std::uint32_t>> by_partition(context_.partitions);
+    Positions by_partition(context_.partitions);
     std::uint32_t number = 0;
     for (auto edge : request_.getEdges()) {
       if (wanted(number)) by_partition[owner(edge).value].push_back(number);
       ++number;
     }
-    for (std::uint32_t partition = 0; partition < context_.partitions; ++partition) {
-      std::vector<std::uint32_t>& own = by_partition[partition];
-      if (own.empty()) continue;
-      ask(
-          {static_cast<std::uint16_t>(partition)}, [&](schema::Request::Builder builder) { fill(builder, own); },
-          own.size() * 16);
-      positions_.push_back(std::move(own));
-    }
+    positions_ = ask_each(std::move(by_partition), fill, 16);
   }
 
   void resolved(QueryHost& host) {
@@ -107,7 +99,7 @@ class GetEdgesQuery final : public ReplyQuery<schema::GetEdgeReply> {
 
   schema::GetEdgeRequest::Reader request_;
   std::vector<std::uint64_t> targets_;                 // parallel to the request
-  std::vector<std::vector<std::uint32_t>> positions_;  // of each request of the round
+  Positions positions_;  // of each request of the round
 };
 
 }  // namespace

@@ -9,7 +9,7 @@ using Payload = schema::HopRequest::Payload;
 void PathQuery::start(QueryHost& host) {
   HopShape resolve;
   resolve.expand = false;
-  std::vector<std::vector<std::uint32_t>> positions;
+  Positions positions;
   Status status = ask_seeds({request_->getSource()}, resolve, "source", positions);
   if (status.ok()) status = ask_seeds({request_->getTarget()}, resolve, "target", positions);
   if (!status.ok()) return fail(host, status);

@@ -228,7 +228,7 @@ class RecallQuery final : public ReplyQuery<schema::RecallReply> {
   RequestCopy<schema::RecallRequest> request_;
   const bool filtered_;
   Activation activation_;
-  std::vector<std::vector<std::uint32_t>> seeds_asked_;  // of each request: which seeds
+  Positions seeds_asked_;  // of each request: which seeds
   Frontier frontier_;
   std::vector<Frontier::Part> parts_;   // of frontier_, asked in this round
   std::vector<std::uint64_t> targets_;  // of the row that is passed along

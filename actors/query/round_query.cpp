@@ -65,25 +65,20 @@ std::size_t RoundQuery::ask_hop(std::span<const std::uint64_t> frontier, const H
 }
 
 Status RoundQuery::ask_seeds(const std::vector<schema::VertexRef::Reader>& refs, const HopShape& shape,
-                             const std::string& field, std::vector<std::vector<std::uint32_t>>& positions) {
-  std::vector<std::vector<std::uint32_t>> by_partition(context_.partitions);
+                             const std::string& field, Positions& positions) {
+  Positions by_partition(context_.partitions);
   for (std::uint32_t i = 0; i < refs.size(); ++i) {
     auto owner = owner_of(refs[i]);
     if (!owner) return unknown_vertex(refs[i], field);
     by_partition[owner->value].push_back(i);
   }
-  for (std::uint32_t partition = 0; partition < context_.partitions; ++partition) {
-    std::vector<std::uint32_t>& own = by_partition[partition];
-    if (own.empty()) continue;
-    auto fill = [&](schema::Request::Builder builder) {
-      auto request = builder.initHop();
-      auto list = request.initSeeds(static_cast<unsigned>(own.size()));
-      for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, refs[own[i]]);
-      fill_hop(request, shape);
-    };
-    ask({static_cast<std::uint16_t>(partition)}, fill, own.size() * 6);
-    positions.push_back(std::move(own));
-  }
+  auto fill = [&](schema::Request::Builder builder, const std::vector<std::uint32_t>& own) {
+    auto request = builder.initHop();
+    auto list = request.initSeeds(static_cast<unsigned>(own.size()));
+    for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, refs[own[i]]);
+    fill_hop(request, shape);
+  };
+  positions = ask_each(std::move(by_partition), fill, 6);
   return {};
 }
 
@@ -91,7 +86,7 @@ RoundQuery::VertexFetch RoundQuery::ask_vertices(std::span<const std::uint64_t> 
                                                  const schema::Projection::Reader* projection) {
   VertexFetch fetch;
   fetch.first_request = asked_.size();
-  std::vector<std::vector<std::uint32_t>> by_partition(context_.partitions);
+  Positions by_partition(context_.partitions);
   for (std::uint32_t i = 0; i < ids.size(); ++i) by_partition[VertexId{ids[i]}.partition().value].push_back(i);
   for (std::uint32_t partition = 0; partition < context_.partitions; ++partition) {
     std::span<const std::uint32_t> own = by_partition[partition];

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <capnp/message.h>
@@ -59,6 +60,8 @@ class RoundQuery : public Query {
 
  protected:
   using Step = std::function<void(QueryHost&)>;
+  /// Places in a list of the client's request: one list of them for each partition, or for each request of a round.
+  using Positions = std::vector<std::vector<std::uint32_t>>;
 
   /// Puts a request into the round; `fill` sets its union member. Returns its number in the round.
   template <typename Fill>
@@ -72,6 +75,20 @@ class RoundQuery : public Query {
         static_cast<unsigned>(words + 48));
     asked_.push_back({partition, std::move(request)});
     return asked_.size() - 1;
+  }
+  /// Asks every partition that has some: `fill(builder, its positions)`. Answers the positions of each request.
+  template <typename Fill>
+  Positions ask_each(Positions by_partition, const Fill& fill, std::size_t words_each) {
+    Positions asked;
+    for (std::size_t partition = 0; partition < by_partition.size(); ++partition) {
+      std::vector<std::uint32_t>& own = by_partition[partition];
+      if (own.empty()) continue;
+      ask(
+          {static_cast<std::uint16_t>(partition)},
+          [&](schema::Request::Builder builder) { fill(builder, std::as_const(own)); }, own.size() * words_each);
+      asked.push_back(std::move(own));
+    }
+    return asked;
   }
   /// Sends the round; `next` runs when all answers are in. Nothing asked: at once. The last that a step does.
   void gather(QueryHost& host, Step next);
@@ -89,11 +106,11 @@ class RoundQuery : public Query {
   /// One hop from vertices that may be named by keys: one request a partition. `positions[r]`: where request r's seeds
   /// are in `refs`. Error if an id cannot be one of the space's; `field` names the list.
   Status ask_seeds(const std::vector<schema::VertexRef::Reader>& refs, const HopShape& shape, const std::string& field,
-                   std::vector<std::vector<std::uint32_t>>& positions);
+                   Positions& positions);
 
   /// Vertices by id from whatever partitions they live in: asked for in one round, read after it.
   struct VertexFetch {
-    std::vector<std::vector<std::uint32_t>> positions;  // of each request
+    Positions positions;  // of each request
     std::size_t first_request = 0;
     std::vector<Frame> kept;
     std::vector<schema::Vertex::Reader> vertices;  // parallel to the ids; not found: vanished
