@@ -11,6 +11,17 @@
 
 namespace engram::test {
 
+/// What `write` writes, as text.
+inline std::string pem_text(const std::function<void(BIO*)>& write) {
+  BIO* bio = ::BIO_new(BIO_s_mem());
+  write(bio);
+  char* data = nullptr;
+  long size = BIO_get_mem_data(bio, &data);
+  std::string text(data, static_cast<std::size_t>(size));
+  ::BIO_free(bio);
+  return text;
+}
+
 struct PemPair {
   std::string certificate, key;
 };
@@ -32,7 +43,7 @@ class Authority {
     fill(certificate.get(), key.get(), name, certificate_.get());
     extend(certificate.get(), NID_subject_alt_name, alternative_name);
     ::X509_sign(certificate.get(), key_.get(), ::EVP_sha256());
-    std::string key_pem = pem([&](BIO* bio) {
+    std::string key_pem = pem_text([&](BIO* bio) {
       ::PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
     });
     return {pem_of(certificate.get()), key_pem};
@@ -61,17 +72,8 @@ class Authority {
     ::X509_add_ext(certificate, extension, -1);
     ::X509_EXTENSION_free(extension);
   }
-  static std::string pem(const std::function<void(BIO*)>& write) {
-    BIO* bio = ::BIO_new(BIO_s_mem());
-    write(bio);
-    char* data = nullptr;
-    long size = BIO_get_mem_data(bio, &data);
-    std::string text(data, static_cast<std::size_t>(size));
-    ::BIO_free(bio);
-    return text;
-  }
   static std::string pem_of(X509* certificate) {
-    return pem([&](BIO* bio) { ::PEM_write_bio_X509(bio, certificate); });
+    return pem_text([&](BIO* bio) { ::PEM_write_bio_X509(bio, certificate); });
   }
 
   Key key_;

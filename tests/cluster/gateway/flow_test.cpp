@@ -61,6 +61,14 @@ class CountingSink final : public schema::ScanSink::Server {
   kj::ForkedPromise<void> gate_;
 };
 
+/// A scan whose pages are counted, and taken when `gate` says so.
+auto begin_scan(RpcSession& session, int& pages, kj::Promise<void> gate) {
+  auto call = session.reader().scanRequest();
+  call.initRequest();
+  call.setSink(kj::heap<CountingSink>(pages, kj::mv(gate)));
+  return call.send();
+}
+
 }  // namespace
 
 TEST_CASE("a scan sends no more than the flow window while its pages are not taken, and goes on when they are") {
@@ -76,10 +84,7 @@ TEST_CASE("a scan sends no more than the flow window while its pages are not tak
     }).committed());
   int pages = 0;
   auto gate = kj::newPromiseAndFulfiller<void>();
-  auto call = session.reader().scanRequest();
-  call.initRequest();
-  call.setSink(kj::heap<CountingSink>(pages, kj::mv(gate.promise)));
-  auto done = call.send();
+  auto done = begin_scan(session, pages, kj::mv(gate.promise));
   session.timer().afterDelay(1500 * kj::MILLISECONDS).wait(session.wait_scope());
   int while_closed = pages;
   CHECK(while_closed >= 1);
@@ -99,20 +104,15 @@ TEST_CASE("a scan ends when its client goes away, or when the sink fails") {
     RpcSession session(engine);
     int pages = 0;
     auto gate = kj::newPromiseAndFulfiller<void>();
-    auto call = session.reader().scanRequest();
-    call.initRequest();
-    call.setSink(kj::heap<CountingSink>(pages, kj::mv(gate.promise)));
-    auto done = call.send();
+    auto done = begin_scan(session, pages, kj::mv(gate.promise));
     session.timer().afterDelay(100 * kj::MILLISECONDS).wait(session.wait_scope());
     CHECK(engine.calls_in_flight() == 1);
   }
   CHECK(settles([&] { return engine.calls_in_flight() == 0; }));
   RpcSession session(engine);
   int pages = 0;
-  auto call = session.reader().scanRequest();
-  call.initRequest();
-  call.setSink(kj::heap<CountingSink>(pages, KJ_EXCEPTION(FAILED, "the sink does not want any more")));
-  CHECK(kj::runCatchingExceptions([&] { call.send().wait(session.wait_scope()); }) != nullptr);
+  auto scan = begin_scan(session, pages, KJ_EXCEPTION(FAILED, "the sink does not want any more"));
+  CHECK(kj::runCatchingExceptions([&] { scan.wait(session.wait_scope()); }) != nullptr);
   CHECK(settles([&] { return engine.calls_in_flight() == 0; }));
 }
 
@@ -126,11 +126,8 @@ TEST_CASE("calls over the limit of a connection are answered with overloaded, an
   REQUIRE(session.put("ada").committed());
   for (int i = 0; i < 8; ++i) {
     auto gate = kj::newPromiseAndFulfiller<void>();
-    auto call = session.reader().scanRequest();
-    call.initRequest();
-    call.setSink(kj::heap<CountingSink>(pages, kj::mv(gate.promise)));
+    scans.push_back(begin_scan(session, pages, kj::mv(gate.promise)).ignoreResult());
     gates.push_back(kj::mv(gate.fulfiller));
-    scans.push_back(call.send().ignoreResult());
   }
   session.timer().afterDelay(200 * kj::MILLISECONDS).wait(session.wait_scope());
   client::Outcome refused = session.put("one too many");
@@ -151,10 +148,7 @@ TEST_CASE("calls over the limit of the node are answered with overloaded") {
   REQUIRE(session.put("ada").committed());
   int pages = 0;
   auto gate = kj::newPromiseAndFulfiller<void>();
-  auto call = session.reader().scanRequest();
-  call.initRequest();
-  call.setSink(kj::heap<CountingSink>(pages, kj::mv(gate.promise)));
-  auto scan = call.send();
+  auto scan = begin_scan(session, pages, kj::mv(gate.promise));
   session.timer().afterDelay(100 * kj::MILLISECONDS).wait(session.wait_scope());
   client::Outcome refused = session.put("one too many");
   CHECK(refused.status.code() == Code::overloaded);

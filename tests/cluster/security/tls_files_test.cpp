@@ -1,14 +1,12 @@
 #include "cluster/security/tls_files.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 
 #include <filesystem>
 
+#include "tests/support/certificates.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/text_file.h"
 
@@ -16,16 +14,6 @@ using namespace engram;
 using Catch::Contains;
 
 namespace {
-
-std::string pem_of(const std::function<void(BIO*)>& write) {
-  BIO* bio = ::BIO_new(BIO_s_mem());
-  write(bio);
-  char* data = nullptr;
-  long size = BIO_get_mem_data(bio, &data);
-  std::string text(data, static_cast<std::size_t>(size));
-  ::BIO_free(bio);
-  return text;
-}
 
 /// A self-signed certificate and its key.
 struct Pair {
@@ -42,9 +30,9 @@ struct Pair {
     ::X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("engram"), -1, -1, 0);
     ::X509_set_issuer_name(x509, name);
     ::X509_sign(x509, pkey, ::EVP_sha256());
-    certificate = pem_of([&](BIO* bio) { ::PEM_write_bio_X509(bio, x509); });
-    key = pem_of([&](BIO* bio) { ::PEM_write_bio_PrivateKey(bio, pkey, nullptr, nullptr, 0, nullptr, nullptr); });
-    encrypted_key = pem_of([&](BIO* bio) {
+    certificate = test::pem_text([&](BIO* bio) { ::PEM_write_bio_X509(bio, x509); });
+    key = test::pem_text([&](BIO* bio) { ::PEM_write_bio_PrivateKey(bio, pkey, nullptr, nullptr, 0, nullptr, nullptr); });
+    encrypted_key = test::pem_text([&](BIO* bio) {
       ::PEM_write_bio_PrivateKey(bio, pkey, ::EVP_aes_128_cbc(), reinterpret_cast<const unsigned char*>("secret"), 6,
                                  nullptr, nullptr);
     });
