@@ -18,12 +18,6 @@ constexpr std::size_t max_name_bytes = 128;
 constexpr std::int64_t ns_per_second = 1'000'000'000;
 constexpr int last_year = 2261;  // later times do not fit into 64 bits of ns; "9999-12-31" means never anyway
 
-std::optional<Role> parse_role(std::string_view text) {
-  for (Role role : {Role::read, Role::write, Role::admin})
-    if (text == role_name(role)) return role;
-  return std::nullopt;
-}
-
 /// A date (its first moment, UTC) or a date and time (UTC if it names no offset) as ns since the epoch.
 std::optional<std::int64_t> parse_time(const toml::node& node) {
   auto days = [](const toml::date& date) {
@@ -88,7 +82,7 @@ class TokenFileParser {
       if (!parse_hex(text.value_or(""), entry.digest))
         return error(key.source(), "sha256 must be the 64 hex digits of a SHA-256");
     } else if (name == "role") {
-      std::optional<Role> role = parse_role(text.value_or(""));
+      std::optional<Role> role = role_named(text.value_or(""));
       if (!role) return error(key.source(), "role must be \"read\", \"write\" or \"admin\"");
       entry.role = *role;
     } else if (name == "created" || name == "expires") {
@@ -173,6 +167,12 @@ const char* role_name(Role role) {
       return "admin";
   }
   return "unknown";
+}
+
+std::optional<Role> role_named(std::string_view name) {
+  for (Role role : {Role::read, Role::write, Role::admin})
+    if (name == role_name(role)) return role;
+  return std::nullopt;
 }
 
 Sha256 sha256(Bytes bytes) {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,7 @@ namespace engram {
 /// The same numbers as `Role` in schema/client.capnp; each includes those before it.
 enum class Role : std::uint8_t { read, write, admin };
 const char* role_name(Role role);
+std::optional<Role> role_named(std::string_view name);
 
 using Sha256 = std::array<std::uint8_t, 32>;
 Sha256 sha256(Bytes bytes);

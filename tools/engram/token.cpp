@@ -18,12 +18,6 @@ namespace engram::cli {
 
 namespace {
 
-Result<Role> parse_role(const std::string& text) {
-  for (auto role : {Role::read, Role::write, Role::admin})
-    if (text == role_name(role)) return role;
-  return Status(Code::invalid_argument, "'" + text + "' is no role: read, write or admin", "--role");
-}
-
 /// Appends in one write, so that an engine that reloads the file sees the entry whole or not at all.
 Status append(const std::string& path, const std::string& text) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
@@ -36,8 +30,10 @@ Status append(const std::string& path, const std::string& text) {
 }  // namespace
 
 void run_token(Globals& globals, const TokenArguments& arguments) {
-  auto role = parse_role(arguments.role);
-  if (!role.ok()) return report_usage(globals, role.status());
+  auto role = role_named(arguments.role);
+  if (!role)
+    return report_usage(globals, {Code::invalid_argument, "'" + arguments.role + "' is no role: read, write or admin",
+                                  "--role"});
   TokenEntry entry{.name = arguments.name, .role = *role, .spaces = arguments.spaces};
   if (!arguments.expires.empty()) {
     auto expires = import::parse_timestamp(arguments.expires);
