@@ -199,20 +199,25 @@ kj::Promise<Result<schema::Admin::Client>> open_admin(schema::Session::Client se
   });
 }
 
-kj::Promise<Outcome> submit(schema::Writer::Client writer, kj::ArrayPtr<const kj::byte> command,
-                            std::uint32_t timeout_ms) {
-  auto request = writer.submitRequest();
+namespace {
+
+template <typename Request>
+kj::Promise<Outcome> send_command(Request request, kj::ArrayPtr<const kj::byte> command, std::uint32_t timeout_ms) {
   request.setCommand(command);
   request.setTimeoutMs(timeout_ms);
   return request.send().then([](auto&& response) { return read(response.getOutcome()); });
 }
 
+}  // namespace
+
+kj::Promise<Outcome> submit(schema::Writer::Client writer, kj::ArrayPtr<const kj::byte> command,
+                            std::uint32_t timeout_ms) {
+  return send_command(writer.submitRequest(), command, timeout_ms);
+}
+
 kj::Promise<Outcome> submit(schema::Admin::Client admin, kj::ArrayPtr<const kj::byte> command,
                             std::uint32_t timeout_ms) {
-  auto request = admin.submitRequest();
-  request.setCommand(command);
-  request.setTimeoutMs(timeout_ms);
-  return request.send().then([](auto&& response) { return read(response.getOutcome()); });
+  return send_command(admin.submitRequest(), command, timeout_ms);
 }
 
 }  // namespace engram::client
