@@ -2,10 +2,10 @@
 
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "storage/warm/warm_entry.h"
 #include "tests/storage/warm/warm_script.h"
+#include "tests/support/text_file.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -19,14 +19,6 @@ void fill(const std::string& path, std::size_t entries, const std::string& value
   std::vector<WarmChange> changes;
   for (std::size_t i = 0; i < entries; ++i) changes.push_back(put(WarmTable::vertices, key_of(i), value));
   write(*store, 9, std::move(changes));
-}
-
-void write_file(const std::string& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-}
-std::string file_content(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 /// Where the header page of the last commit starts.
@@ -131,11 +123,11 @@ TEST_CASE("files that are no warm store are refused and left alone") {
   const std::string file = directory / "data.mdb";
   auto content = GENERATE(as<std::string>(), "hello", std::string(4096, '\0'), std::string(100000, '\0'),
                           std::string(100000, 'x'));
-  write_file(file, content);
+  write_text(file, content);
   Status status = WarmStore::open({directory.path()}).status();
   CHECK(status.code() == Code::corrupt);
   CHECK(status.message().find(file) != std::string::npos);
-  CHECK(file_content(file) == content);
+  CHECK(read_text(file) == content);
 }
 
 TEST_CASE("an LMDB file of another program is refused") {
@@ -148,7 +140,7 @@ TEST_CASE("a directory that is not there or cannot be made is an error") {
   TemporaryDirectory directory;
   CHECK(open_error({directory / "missing", 1 << 20, true}) == Code::unavailable);
   CHECK(open_error({directory.path(), 1 << 20, true}) == Code::unavailable);
-  write_file(directory / "file", "");
+  write_text(directory / "file", "");
   CHECK(open_error({directory / "file/store"}) == Code::unavailable);
 }
 
@@ -161,10 +153,10 @@ TEST_CASE("a file cut off anywhere is an error or whole, never a crash") {
   for (std::uint64_t lsn = 10; lsn < 16; ++lsn)
     write(*open_store({directory.path()}), lsn, lsn == 10 ? erased : std::vector{put(WarmTable::meta, "a", "b")});
   const std::string file = directory / "data.mdb";
-  const std::string content = file_content(file);
+  const std::string content = read_text(file);
   std::size_t refused = 0;
   for (std::size_t size = 1; size < content.size(); size += 2731) {
-    write_file(file, content.substr(0, size));
+    write_text(file, content.substr(0, size));
     auto store = WarmStore::open({directory.path()});
     INFO("cut at " << size << ": " << store.status().message());
     if (!store.ok()) {
@@ -182,13 +174,13 @@ TEST_CASE("a flipped bit in a header page is an error or harmless, never a crash
   TemporaryDirectory directory(memory_directory());
   fill(directory.path(), 40, std::string(900, 'v'));
   const std::string file = directory / "data.mdb";
-  const std::string content = file_content(file);
+  const std::string content = read_text(file);
   for (std::size_t page : {0, 4096}) {
     for (std::size_t bit = 0; bit < 152 * 8; ++bit) {
       std::string damaged = content;
       char& byte = damaged[page + bit / 8];
       byte = static_cast<char>(byte ^ (1 << bit % 8));
-      write_file(file, damaged);
+      write_text(file, damaged);
       auto store = WarmStore::open({directory.path()});
       INFO("page at " << page << ", bit " << bit << ": " << store.status().message());
       if (!store.ok()) {
@@ -213,7 +205,7 @@ TEST_CASE("a flipped bit in any page is found before LMDB comes upon it, or chan
   }
   write(*open_store({directory.path()}), 10, changes);
   const std::string file = directory / "data.mdb";
-  const std::string content = file_content(file);
+  const std::string content = read_text(file);
   std::vector<std::size_t> branch_pages;
   for (std::size_t page = 2 * 4096; page < content.size(); page += 4096) {
     if (content[page + 10] == 1) branch_pages.push_back(page);
@@ -231,7 +223,7 @@ TEST_CASE("a flipped bit in any page is found before LMDB comes upon it, or chan
     std::size_t bit = below(8);
     std::string damaged = content;
     damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
-    write_file(file, damaged);
+    write_text(file, damaged);
     INFO("bit " << bit << " of byte " << at);
     auto store = WarmStore::open({directory.path(), std::size_t{1} << 24, i % 2 == 0});
     Status status = store.ok() ? (*store)->check({}) : store.status();
@@ -254,7 +246,7 @@ TEST_CASE("a damaged list of tables or free pages is found at the start of an en
   TemporaryDirectory directory(memory_directory());
   fill(directory.path(), 600, std::string(900, 'v'));
   const std::string file = directory / "data.mdb";
-  const std::string content = file_content(file);
+  const std::string content = read_text(file);
   for (std::size_t root_at : {80, 128}) {  // of the free pages and of the tables, in a header page
     for (std::size_t header : {0, 4096}) {
       std::uint64_t root = 0;
@@ -262,7 +254,7 @@ TEST_CASE("a damaged list of tables or free pages is found at the start of an en
       if (root > content.size() / 4096) continue;
       std::string damaged = content;
       damaged.replace(root * 4096 + 8, 300, 300, '\x5a');
-      write_file(file, damaged);
+      write_text(file, damaged);
       auto store = WarmStore::open({directory.path()});
       if (header == newest_header(content)) CHECK(store.status().code() == Code::corrupt);
     }

@@ -1,10 +1,10 @@
 #include <catch2/catch.hpp>
 
-#include <fstream>
 #include <sstream>
 
 #include "storage/files/posix_files.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/text_file.h"
 #include "tests/tools/import/fake_target.h"
 #include "tools/import/in_flight_keys.h"
 
@@ -44,13 +44,6 @@ struct Script {
   BatchFeeder feeder;
   std::uint64_t line = 0;
 };
-
-std::string content_of(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream content;
-  content << file.rdbuf();
-  return content.str();
-}
 
 }  // namespace
 
@@ -105,7 +98,7 @@ TEST_CASE("with a reject file, exactly the refused rows are in it and all others
   CHECK(script.target.edges.size() == 1000 - bad.size());
   CHECK(rejects.value()->count() == bad.size());
 
-  std::istringstream content(content_of(directory / "rejected.txt"));
+  std::istringstream content(engram::test::read_text(directory / "rejected.txt"));
   std::set<std::string> rejected;
   for (std::string comment, row; std::getline(content, comment) && std::getline(content, row);) {
     CHECK(comment.starts_with("# file:"));

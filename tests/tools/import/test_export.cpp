@@ -1,18 +1,19 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "storage/files/posix_files.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/text_file.h"
 #include "tests/tools/import/import_script.h"
 #include "tools/import/export_job.h"
 
 using namespace engram;
 using namespace engram::import;
 using namespace engram::import::test;
+using engram::test::read_text;
 using engram::test::TemporaryDirectory;
+using engram::test::write_text;
 
 namespace {
 
@@ -49,13 +50,6 @@ Result<ExportSummary> export_to(const ExportOptions& options, const GraphScan& s
   return run_export(options, scan, files, progress);
 }
 
-std::string content_of(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream content;
-  content << file.rdbuf();
-  return content.str();
-}
-
 std::size_t files_in(const TemporaryDirectory& directory) {
   auto entries = std::filesystem::directory_iterator(directory.path());
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
@@ -70,7 +64,7 @@ TEST_CASE("JSON Lines in one file: all vertices, then all edges") {
   REQUIRE(summary.status().message().empty());
   CHECK(summary->vertices == 3);
   CHECK(summary->edges == 3);
-  std::string text = content_of(path);
+  std::string text = read_text(path);
   CHECK(summary->bytes == text.size());
   auto reading = read_records(text);
   REQUIRE(reading.records.size() == 6);
@@ -82,11 +76,11 @@ TEST_CASE("CSV in two files, with the columns of all vertices") {
   TemporaryDirectory directory;
   ExportOptions options{Format::csv_neo4j, directory / "v.csv", directory / "e.csv"};
   REQUIRE(export_to(options, small_graph()).ok());
-  CHECK(content_of(options.vertices_path) == ":ID,:LABEL,p:long,q:string\na,V,1,\nb,V,,x\nc,V,,\n");
-  CHECK(content_of(options.edges_path) == ":START_ID,:END_ID,:TYPE\na,c,T\nb,a,T\nc,a,T\n");
+  CHECK(read_text(options.vertices_path) == ":ID,:LABEL,p:long,q:string\na,V,1,\nb,V,,x\nc,V,,\n");
+  CHECK(read_text(options.edges_path) == ":START_ID,:END_ID,:TYPE\na,c,T\nb,a,T\nc,a,T\n");
   options.format = Format::csv_gremlin;
   REQUIRE(export_to(options, small_graph()).ok());
-  CHECK(content_of(options.vertices_path) == "~id,~label,p:Long,q:String\na,V,1,\nb,V,,x\nc,V,,\n");
+  CHECK(read_text(options.vertices_path) == "~id,~label,p:Long,q:String\na,V,1,\nb,V,,x\nc,V,,\n");
   CHECK(export_to({Format::csv_neo4j, "x", "x"}, small_graph()).status().message() ==
         "CSV needs a file for the vertices and another for the edges");
 }
@@ -94,14 +88,14 @@ TEST_CASE("CSV in two files, with the columns of all vertices") {
 TEST_CASE("an export that fails leaves the old file, and nothing beside it") {
   TemporaryDirectory directory;
   std::string path = directory / "graph.jsonl";
-  std::ofstream(path) << "old";
+  write_text(path, "old");
   auto failing = [](const std::function<Status(const client::ScanPage&)>& on_page) -> Status {
     client::ScanPage page{{vertex("a", {})}, {}, ""};
     if (Status status = on_page(page); !status.ok()) return status;
     return {Code::unavailable, "the engine went away"};
   };
   CHECK(export_to({Format::jsonl, path, path}, failing).status().code() == Code::unavailable);
-  CHECK(content_of(path) == "old");
+  CHECK(read_text(path) == "old");
   CHECK(files_in(directory) == 1);
 }
 

@@ -2,10 +2,10 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/text_file.h"
 #include "tests/tools/offline/data_directory.h"
 #include "tools/offline/verify.h"
 
@@ -127,8 +127,7 @@ TEST_CASE("nothing in the directory changes") {
     std::map<std::string, std::string> all;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(data.path())) {
       if (!entry.is_regular_file()) continue;
-      std::ifstream file(entry.path(), std::ios::binary);
-      all[entry.path()] = {std::istreambuf_iterator<char>(file), {}};
+      all[entry.path()] = engram::test::read_text(entry.path());
     }
     return all;
   };
@@ -200,8 +199,7 @@ TEST_CASE("a flipped bit in a warm store") {
   DataDirectory data;
   fill_and_write_back(data);
   std::string path = data.warm_path({1}) + "/data.mdb";
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  std::string bytes = engram::test::read_text(path);
   for (std::size_t at = 0; (at = bytes.find("person-", at)) != std::string::npos; ++at) flip_bit(path, at);
   VerifyReport report = verified(data);
   Finding finding = only(report, "warm_store").at(0);
