@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "storage/base/damage.h"
+
 namespace engram {
 
 /// The chunks of an adjacency that has more than one (or lately had). Shared by copies of the adjacency, and then
@@ -150,8 +152,7 @@ Adjacency Adjacency::empty(Side side) {
 Result<Adjacency> Adjacency::load(Side side, const std::vector<std::pair<EdgeSlot, Bytes>>& chunks) {
   for (std::size_t i = 0; i < chunks.size(); ++i) {
     if (i == 0 ? chunks[0].first != first_slot : chunks[i].first <= chunks[i - 1].first)
-      return Status(Code::corrupt,
-                    "the separators of a vertex's edge chunks are out of order; restore it from a snapshot");
+      return warm_store_damage("the separators of a vertex's edge chunks are out of order");
     const EdgeSlot* end = i + 1 < chunks.size() ? &chunks[i + 1].first : nullptr;
     if (Status status = check_chunk_bytes(side, chunks[i].second, &chunks[i].first, end, false); !status.ok())
       return status;

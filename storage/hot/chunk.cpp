@@ -1,5 +1,6 @@
 #include "storage/hot/chunk.h"
 
+#include "storage/base/damage.h"
 #include "storage/hot/adjacency.h"
 #include "storage/hot/properties.h"
 
@@ -314,7 +315,7 @@ BlobRef merge_chunks(Side side, Bytes left, Bytes right) {
 
 Status check_chunk_bytes(Side side, Bytes chunk, const EdgeSlot* first, const EdgeSlot* end, bool exact) {
   auto corrupt = [](const char* what) {
-    return Status(Code::corrupt, std::string("an edge chunk is damaged: ") + what + "; restore it from a snapshot");
+    return warm_store_damage(std::string("an edge chunk is damaged: ") + what);
   };
   ChunkReader reader(side, chunk);
   if (reader.left() == 0) return corrupt("it has no entries");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "storage/base/damage.h"
 #include "storage/hot/packed_value.h"
 
 namespace engram {
@@ -208,7 +209,7 @@ Status pack_value(schema::Value::Reader value, std::string& out) {
 Status unpack_value(Bytes packed, schema::Value::Builder value) {
   PackedReader reader(packed);
   if (unpack_nested(reader, ValueLimits::max_depth, value) && reader.at_end()) return {};
-  return {Code::corrupt, "a stored value does not parse; run `engram verify` and restore from a snapshot"};
+  return warm_store_damage("a stored value does not parse");
 }
 
 bool PackedReader::skip_value(unsigned lists_left) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/base/bytes.h"
+#include "storage/base/damage.h"
 
 namespace engram {
 namespace {
@@ -72,7 +73,7 @@ Result<VertexHead> parse_head(Bytes blob) {
   const std::byte* at = blob.data();
   const std::byte* end = at + blob.size();
   if (!read_identity(at, end, head.space, head.key) || !read_stamps(at, end, head) || !read_labels(at, end, head))
-    return Status(Code::corrupt, "a vertex head does not parse; run `engram verify` and restore from a snapshot");
+    return warm_store_damage("a vertex head does not parse");
   head.properties = {at, end};
   return head;
 }

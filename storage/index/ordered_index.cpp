@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "storage/base/damage.h"
+
 namespace engram {
 
 namespace {
@@ -85,8 +87,7 @@ Status OrderedIndex::scan(const WarmStore::View& view, IndexNumber index, Bytes 
   Status damage;
   Status status = view.scan(WarmTable::ordered, as_bytes(from), as_bytes(prefix), [&](Bytes key, Bytes) {
     if (key.size() < index_bytes + id_bytes) {
-      damage = {Code::corrupt, "table 'ordered' of the warm store has an entry without an id: run `engram verify`, and "
-                               "restore the partition from a snapshot"};
+      damage = warm_store_damage("table 'ordered' of the warm store has an entry without an id");
       return false;
     }
     for (; ours() && changes.key() < as_text(key); changes.next()) {

@@ -4,6 +4,8 @@
 
 #include <roaring/roaring.h>
 
+#include "storage/base/damage.h"
+
 namespace engram {
 
 namespace {
@@ -60,10 +62,8 @@ Status Postings::load(const WarmStore::View& view) {
 
 Status Postings::load_block(Bytes key, Bytes value) {
   Bitmap members(key.size() == key_bytes ? deserialised(value) : nullptr);
-  if (members == nullptr) {
-    return {Code::corrupt, "table 'postings' of the warm store has an entry that is no set of vertices: run `engram "
-                           "verify`, and restore the partition from a snapshot"};
-  }
+  if (members == nullptr)
+    return warm_store_damage("table 'postings' of the warm store has an entry that is no set of vertices");
   SpaceId space{read_big_endian<std::uint64_t>(key.data())};
   NameId label{read_big_endian<std::uint32_t>(key.data() + 8)};
   Set& set = obtain_set(space, label);

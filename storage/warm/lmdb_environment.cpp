@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "storage/base/damage.h"
 #include "storage/warm/warm_pages.h"
 
 namespace engram {
@@ -43,7 +44,7 @@ Status lmdb_failure(int error, const std::string& path, const std::string& doing
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
     case MDB_INCOMPATIBLE:
-      return {Code::corrupt, what + "; run `engram verify`, and restore the partition from a snapshot"};
+      return warm_store_damage(what);
     case MDB_READERS_FULL: return {Code::unavailable, what + "; too many reads at a time, retry"};
     case MDB_TXN_FULL: return {Code::too_large, what + "; write fewer changes at a time"};
     default: return {Code::internal, what};

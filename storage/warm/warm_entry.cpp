@@ -1,6 +1,7 @@
 #include "storage/warm/warm_entry.h"
 
 #include "storage/base/checksum.h"
+#include "storage/base/damage.h"
 #include "storage/base/hex.h"
 
 namespace engram {
@@ -41,9 +42,8 @@ std::optional<Bytes> open_warm_value(WarmTable table, Bytes key, Bytes stored) {
 }
 
 Status warm_damage(WarmTable table, Bytes key, const std::string& store_path) {
-  return {Code::corrupt, "the warm store " + store_path + " has a damaged value in table '" + warm_table_name(table) +
-                             "' at key " + hex(key) + ": its checksum is wrong; stop the engine, run `engram verify`, and "
-                             "restore the partition from a snapshot"};
+  return warm_store_damage("the warm store " + store_path + " has a damaged value in table '" + warm_table_name(table) +
+                           "' at key " + hex(key) + ": its checksum is wrong");
 }
 
 std::string warm_vertex_key(LocalId id) {

@@ -17,6 +17,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "storage/base/damage.h"
 #include "storage/base/error_text.h"
 
 namespace engram {
@@ -30,8 +31,7 @@ constexpr std::uint64_t room_bytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t max_missing_bytes = std::uint64_t{1} << 30;  // no single batch frees more at the file's end
 
 Status not_ours(const std::string& path, const std::string& why) {
-  return {Code::corrupt, warm_data_file(path) + " is not a warm store, or is damaged (" + why +
-                             "): move it away and restore the partition from a snapshot"};
+  return warm_store_damage(warm_data_file(path) + " is not a warm store, or is damaged (" + why + ")");
 }
 
 bool plausible(const HeaderPage& page, std::uint64_t page_bytes) {

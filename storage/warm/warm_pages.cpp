@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "storage/base/bytes.h"
+#include "storage/base/damage.h"
 #include "storage/base/descriptor.h"
 #include "storage/base/error_text.h"
 #include "storage/warm/lmdb_format.h"
@@ -238,8 +239,7 @@ Status check_warm_pages(const std::string& path, WarmPages which) {
   if (!header.ok()) return header.status();
   std::string problem = PageCheck(file.bytes(), *header, which).run();
   if (problem.empty()) return {};
-  return {Code::corrupt, warm_data_file(path) + " is damaged at " + problem +
-                             "; restore the partition from a snapshot"};
+  return warm_store_damage(warm_data_file(path) + " is damaged at " + problem);
 }
 
 }  // namespace engram

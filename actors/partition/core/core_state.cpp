@@ -2,6 +2,7 @@
 // to the warm store with every write-back, since the log before it is not replayed again.
 
 #include "actors/partition/core/partition_core.h"
+#include "storage/base/damage.h"
 #include "storage/base/pack.h"
 
 namespace engram {
@@ -150,7 +151,7 @@ Status PartitionCore::load_state(const WarmStore::View& view) {
     waiting_.push_back({std::move(record), std::move(locks), as});
   }
   if (!in.ok() || !in.at_end())
-    return {Code::corrupt, "The warm store's state record does not parse; run engram verify."};
+    return warm_store_damage("the warm store's state record does not parse");
   return {};
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/base/damage.h"
+
 namespace engram {
 namespace {
 
@@ -24,7 +26,7 @@ Status SessionTable::load(const WarmStore::View& view) {
       std::uint64_t sequence = in.number();
       session.answers.emplace(sequence, Outcome::unpack(in));
     }
-    if (!in.ok()) bad = Status(Code::corrupt, "The warm store's table of sessions does not parse; run engram verify.");
+    if (!in.ok()) bad = warm_store_damage("the warm store's table of sessions does not parse");
     sessions_.emplace(read_big_endian<std::uint64_t>(key.data()), std::move(session));
     return bad.ok();
   });

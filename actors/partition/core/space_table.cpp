@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/base/damage.h"
+
 namespace engram {
 namespace {
 
@@ -70,7 +72,7 @@ Status SpaceTable::load(const WarmStore::View& view) {
     Unpacker in(value);
     space.route.id = {read_big_endian<std::uint64_t>(key.data())};
     if (!unpack_space(in, space)) {
-      bad = Status(Code::corrupt, "The warm store's table of spaces does not parse; run engram verify.");
+      bad = warm_store_damage("the warm store's table of spaces does not parse");
       return false;
     }
     for (const DeclaredIndex& index : space.indexes) next_index_ = std::max(next_index_, index.number.value + 1);
