@@ -44,10 +44,6 @@ PartitionLimits limits_of(const Config& config, std::uint32_t partitions) {
   return limits;
 }
 
-std::string warm_path(const Config& config, PartitionId id) {
-  return config.data.dir + "/warm/p" + std::to_string(id.value);
-}
-
 }  // namespace
 
 Engine::Engine(EngineOptions options, const Clock& clock, Metrics& metrics)
@@ -67,6 +63,8 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Files& files
   auto log = CommandLog::open(files, clock, log_options);
   if (!log.ok()) return log.status();
   engine->log_ = std::move(log).value();
+  if (Status status = check_stores_are_there(files, config.data.dir, engine->options_.identity.partitions); !status.ok())
+    return status;
   if (Status status = engine->open_stores(random); !status.ok()) return status;
   if (Status status = engine->replay(files); !status.ok()) return status;
   engine->start_actors();
@@ -79,7 +77,7 @@ Status Engine::open_stores(Random& random) {
   std::uint32_t partitions = options_.identity.partitions;
   for (std::uint16_t i = 0; i < partitions; ++i) {
     WarmOptions warm;
-    warm.path = warm_path(config, {i});
+    warm.path = warm_store_path(config.data.dir, {i});
     warm.initial_map_bytes = config.warm.initial_map_bytes;
     auto store = WarmStore::open(warm);
     if (!store.ok()) return store.status();

@@ -7,10 +7,12 @@
 #include <mutex>
 
 #include "storage/log/log_reader.h"
+#include "storage/warm/warm_file.h"
 
 namespace engram {
 namespace {
 
+constexpr const char* put_back = "; move them back from archived/ (docs/operations.md), or restore them from a copy";
 constexpr std::size_t batch_records = 1024;
 constexpr std::uint64_t progress_every = 65'536;
 
@@ -83,6 +85,23 @@ Result<std::uint64_t> read_log(Files& files, const ReplayOptions& options, LsnSe
 
 }  // namespace
 
+std::string warm_store_path(const std::string& data_dir, PartitionId partition) {
+  return data_dir + "/warm/p" + std::to_string(partition.value);
+}
+
+Status check_stores_are_there(Files& files, const std::string& data_dir, std::uint32_t partitions) {
+  auto segments = list_segments(files, data_dir);
+  if (!segments.ok()) return segments.status();
+  if (segments->empty() || segments->front().first_position.value == 0) return {};
+  for (std::uint32_t i = 0; i < partitions; ++i) {
+    std::string path = warm_store_path(data_dir, {static_cast<std::uint16_t>(i)});
+    if (files.exists(warm_data_file(path))) continue;
+    return {Code::corrupt, "the warm store " + path + " is missing, and the log begins behind the segments that would " +
+                               "make it again" + put_back};
+  }
+  return {};
+}
+
 Status LsnSequence::next(PartitionId partition, Lsn lsn) {
   if (partition.value >= last_.size())
     return {Code::corrupt,
@@ -98,7 +117,7 @@ Status LsnSequence::next(PartitionId partition, Lsn lsn) {
   if (!follows)
     return {Code::corrupt, "The log of partition " + std::to_string(partition.value) + " misses the records " +
                                std::to_string(before + 1) + " to " + std::to_string(lsn.value - 1) +
-                               "; restore the missing segments."};
+                               put_back};
   last = lsn;
   return {};
 }
@@ -108,7 +127,7 @@ Status LsnSequence::end() const {
     if (last_[i].value != 0 && last_[i] < stored_[i])
       return {Code::corrupt, "The log of partition " + std::to_string(i) + " ends with record " +
                                  std::to_string(last_[i].value) + ", but its warm store has record " +
-                                 std::to_string(stored_[i].value) + "; restore the missing segments."};
+                                 std::to_string(stored_[i].value) + put_back};
   return {};
 }
 

@@ -12,6 +12,13 @@
 
 namespace engram {
 
+/// Where a partition's warm store is.
+std::string warm_store_path(const std::string& data_dir, PartitionId partition);
+
+/// A warm store that is gone is made again from the log, which then has to go back to its beginning. Error corrupt: it does
+/// not, and nothing would tell that the partition is empty. To be asked before the stores are opened, which makes them.
+Status check_stores_are_there(Files& files, const std::string& data_dir, std::uint32_t partitions);
+
 /// Watches the records of a log go by: those of a partition come without a gap, and continue what its store has.
 class LsnSequence {
  public:

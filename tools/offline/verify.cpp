@@ -16,6 +16,11 @@ class Verify {
   }
 
   VerifyReport run() {
+    Status there = check_stores_are_there(files_, options_.data_dir, report_.identity.partitions);
+    if (!there.ok()) {
+      report_.findings.add({"warm_store", there.message(), {}, {}, {}, {}, {}});
+      report_.skipped = "a warm store is missing";
+    }
     for (std::uint16_t i = 0; i < report_.identity.partitions; ++i) open_store({i});
     std::vector<Lsn> stored;
     for (const auto& store : stores_) stored.push_back(store ? WarmStore::View(*store).applied_lsn() : Lsn{});
@@ -37,9 +42,9 @@ class Verify {
   void open_store(PartitionId partition) {
     stores_.emplace_back();
     WarmOptions warm;
-    warm.path = options_.data_dir + "/warm/p" + std::to_string(partition.value);
+    warm.path = warm_store_path(options_.data_dir, partition);
     warm.read_only = true;
-    if (!files_.exists(warm.path)) return;  // a new partition: all of it is in the log, or the log's check says so
+    if (!files_.exists(warm.path)) return;  // all of it is in the log, or that was found already
     auto damaged = [&](const Status& status) {
       report_.findings.add({"warm_store", status.message(), partition, {}, {}, warm.path + "/data.mdb", {}});
       report_.skipped = "the warm store of partition " + std::to_string(partition.value) + " is damaged";
