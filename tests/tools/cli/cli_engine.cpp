@@ -2,13 +2,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/text_file.h"
-
 namespace engram::cli {
 
 namespace {
-
-constexpr std::int64_t command_timeout_ms = 120'000;
 
 /// It is this build's, with its sanitizers, whatever the crash tests are told to kill.
 test::EngineSetup setup_in(const test::TemporaryDirectory& directory, const std::vector<std::string>& flags) {
@@ -23,17 +19,6 @@ test::EngineSetup setup_in(const test::TemporaryDirectory& directory, const std:
 }
 
 }  // namespace
-
-Ran run_program(const std::vector<std::string>& words, const std::string& input) {
-  test::TemporaryDirectory directory;
-  test::write_text(directory / "in", input);
-  test::ChildProcess child(
-      {.words = words, .output = directory / "out", .errors = directory / "err", .input = directory / "in"});
-  auto ended = child.wait_end(command_timeout_ms);
-  INFO(words.front() << " does not end");
-  REQUIRE(ended);
-  return {ended->exit_code(), test::read_text(directory / "out"), test::read_text(directory / "err")};
-}
 
 CliEngine::CliEngine(const std::vector<std::string>& flags) : engine_(setup_in(directory_, flags)) {
   test::require_ready(engine_);

@@ -5,18 +5,13 @@
 #include <vector>
 
 #include "tests/support/engine_process.h"
+#include "tests/support/run_program.h"
 #include "tests/support/temporary_directory.h"
 
 namespace engram::cli {
 
-struct Ran {
-  int exit_code = -1;
-  std::string output;
-  std::string errors;
-};
-
-/// Runs a program with its arguments and waits for its end; `input` is its standard input.
-Ran run_program(const std::vector<std::string>& words, const std::string& input = {});
+using test::Ran;
+using test::run_program;
 
 class CliEngine {
  public:
