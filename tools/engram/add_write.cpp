@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* property_help =
     "name=value, the type by how it looks; or name:type=value with the type int, float, text, bool, timestamp, bytes "
-    "(base64), list, vector. name=null removes";
+    "(base64), list, vector. A colon in a name needs a backslash: 'dc\\:title=Notes'. name=null removes";
 
 CLI::Option* each(CLI::Option* option) { return option->allow_extra_args(false); }
 
@@ -31,7 +31,7 @@ void add_put(CLI::App& app, Globals& globals) {
   command->footer(R"(Examples:
   engram put ada --label Person born=1815 name="Ada Lovelace"
   engram put ada died:timestamp=1852-11-27 score:float=1 nickname=null
-  engram put note-7 "embedding:vector=[0.1,0.2,0.7]"
+  engram put note-7 "embedding:vector=[0.1,0.2,0.7]" 'dc\:title=Notes on the engine'
   engram put ada city=London --update --if-version 42)");
   command->callback([arguments, &globals] { run_put(globals, *arguments); });
 }

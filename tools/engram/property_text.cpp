@@ -1,5 +1,6 @@
 #include "tools/engram/property_text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -88,15 +89,50 @@ Result<Value> parse_typed(std::string_view type, std::string_view text) {
   return Value(std::move(vector));
 }
 
-/// Splits "name:type"; a colon that no type follows belongs to the name.
-std::pair<std::string_view, std::string_view> split_type(std::string_view name) {
-  static constexpr std::array<std::string_view, 9> types = {"null", "bool",      "int",  "float", "text",
+/// Where the first of `signs` stands that no backslash makes a part of the name; npos: nowhere.
+std::size_t find_sign(std::string_view text, std::string_view signs, std::size_t from = 0) {
+  for (std::size_t i = from; i < text.size(); ++i) {
+    if (text[i] == '\\')
+      ++i;
+    else if (signs.find(text[i]) != std::string_view::npos)
+      return i;
+  }
+  return std::string_view::npos;
+}
+
+/// The name that is meant: a backslash takes the character behind it as it is.
+std::string plain_name(std::string_view typed) {
+  std::string name;
+  for (std::size_t i = 0; i < typed.size(); ++i) {
+    if (typed[i] == '\\' && i + 1 < typed.size()) ++i;
+    name += typed[i];
+  }
+  return name;
+}
+
+struct TypedName {
+  std::string name;
+  std::string_view type;   // empty: by how the value looks
+};
+
+/// "name:type". The type stands behind the last colon, so that `dc:title:text` is the text dc:title; any other colon of a
+/// name needs a backslash, since a type that is mistyped would silently become a part of the name.
+Result<TypedName> split_type(std::string_view typed) {
+  static constexpr std::array<std::string_view, 9> types = {"null",  "bool",      "int",  "float", "text",
                                                             "bytes", "timestamp", "list", "vector"};
-  auto colon = name.rfind(':');
-  if (colon == std::string_view::npos) return {name, {}};
-  for (auto type : types)
-    if (name.substr(colon + 1) == type) return {name.substr(0, colon), type};
-  return {name, {}};
+  auto colon = std::string_view::npos;
+  for (auto next = find_sign(typed, ":"); next != std::string_view::npos; next = find_sign(typed, ":", next + 1))
+    colon = next;
+  if (colon == std::string_view::npos) return TypedName{plain_name(typed), {}};
+  auto type = typed.substr(colon + 1);
+  if (std::find(types.begin(), types.end(), type) != types.end())
+    return TypedName{plain_name(typed.substr(0, colon)), type};
+  std::string names;
+  for (auto known : types) names += (names.empty() ? "" : ", ") + std::string(known);
+  auto quoted = std::string(typed.substr(0, colon)) + "\\:" + std::string(type);
+  return Status(Code::invalid_argument, "in '" + std::string(typed) + "', '" + std::string(type) +
+                                            "' is no type; there are " + names +
+                                            ". If the colon belongs to the name, put a backslash before it: '" + quoted + "'");
 }
 
 Result<Value> parse_value(std::string_view type, std::string_view text) {
@@ -117,13 +153,14 @@ Result<std::vector<T>> parse_all(const std::vector<std::string>& texts, Parse pa
 }  // namespace
 
 Result<client::Property> parse_property(std::string_view text) {
-  auto equals = text.find('=');
+  auto equals = find_sign(text, "=");
   if (equals == std::string_view::npos || equals == 0)
     return bad(text, "a property: write name=value, or name:type=value");
-  auto [name, type] = split_type(text.substr(0, equals));
-  auto value = parse_value(type, text.substr(equals + 1));
-  if (!value.ok()) return Status(value.status().code(), value.status().message(), std::string(name));
-  return client::Property{std::string(name), std::move(value).value()};
+  auto name = split_type(text.substr(0, equals));
+  if (!name.ok()) return name.status();
+  auto value = parse_value(name->type, text.substr(equals + 1));
+  if (!value.ok()) return Status(value.status().code(), value.status().message(), name->name);
+  return client::Property{std::move(name->name), std::move(value).value()};
 }
 
 Result<std::vector<client::Property>> parse_properties(const std::vector<std::string>& texts) {
@@ -143,21 +180,25 @@ Result<client::PropertyFilter> parse_filter(std::string_view text) {
                                                          {"=", Comparison::equal},
                                                          {"<", Comparison::less},
                                                          {">", Comparison::greater}}};
-  if (text.empty()) return bad(text, "a condition: write name>value, name=value, name or !name");
-  auto at = text.find_first_of("!<>=", 1);
+  constexpr const char* condition = "a condition: write name>value, name=value, name or !name";
+  bool marked = text.starts_with("!");
+  auto at = find_sign(text, "!<>=", marked ? 1 : 0);
+  if (at == 0 || text.size() == (marked ? 1 : 0)) return bad(text, condition);
   if (at == std::string_view::npos) {
-    bool absent = text.starts_with("!");
-    return client::PropertyFilter{std::string(text.substr(absent ? 1 : 0)),
-                                  absent ? Comparison::absent : Comparison::exists, {}};
+    auto name = split_type(text.substr(marked ? 1 : 0));
+    if (!name.ok()) return name.status();
+    if (!name->type.empty()) return bad(text, "a condition: a type is said of a value only, as in since:timestamp>2024-01-01");
+    return client::PropertyFilter{std::move(name->name), marked ? Comparison::absent : Comparison::exists, {}};
   }
   for (const auto& candidate : operators) {
     if (text.substr(at, candidate.sign.size()) != candidate.sign) continue;
-    auto [name, type] = split_type(text.substr(0, at));
-    auto value = parse_value(type, text.substr(at + candidate.sign.size()));
+    auto name = split_type(text.substr(0, at));
+    if (!name.ok()) return name.status();
+    auto value = parse_value(name->type, text.substr(at + candidate.sign.size()));
     if (!value.ok()) return value.status();
-    return client::PropertyFilter{std::string(name), candidate.comparison, std::move(value).value()};
+    return client::PropertyFilter{std::move(name->name), candidate.comparison, std::move(value).value()};
   }
-  return bad(text, "a condition: write name>value, name=value, name or !name");
+  return bad(text, condition);
 }
 
 Result<std::vector<client::PropertyFilter>> parse_filters(const std::vector<std::string>& texts) {

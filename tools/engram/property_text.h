@@ -11,11 +11,12 @@
 namespace engram::cli {
 
 /// `name=value`, the type taken from how the value looks (true, 5, 2.5, null, [1,"a"], else text), or `name:type=value` with
-/// the type null, bool, int, float, text, bytes (base64), timestamp (ISO 8601), list or vector (JSON).
+/// the type null, bool, int, float, text, bytes (base64), timestamp (ISO 8601), list or vector (JSON). Another type is
+/// refused. A backslash in a name takes the character behind it as it is: `dc\:title=x` is the property dc:title.
 Result<client::Property> parse_property(std::string_view text);
 Result<std::vector<client::Property>> parse_properties(const std::vector<std::string>& texts);
 
-/// `elev>100`, `name!=x`, `since:timestamp>=2024-01-01`; `name` alone: it is there; `!name`: it is not.
+/// `elev>100`, `name!=x`, `since:timestamp>=2024-01-01`; `name` alone: it is there; `!name`: it is not. Names as above.
 Result<client::PropertyFilter> parse_filter(std::string_view text);
 Result<std::vector<client::PropertyFilter>> parse_filters(const std::vector<std::string>& texts);
 

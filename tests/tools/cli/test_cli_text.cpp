@@ -52,13 +52,35 @@ TEST_CASE("a type can be said") {
   CHECK(value_of(":timestamp=1970-01-02T00:00:00Z") == Value(client::Timestamp{86'400'000'000'000}));
   CHECK(value_of(":vector=[0.5,1]") == Value(client::Vector{0.5F, 1.0F}));
   CHECK(value_of(":bytes=AAE=") == Value(client::Blob{std::string("\0\1", 2)}));
-  CHECK(parse_property("a:b=5")->name == "a:b");   // no such type: the colon is the name's
 
   for (const char* bad : {"x:int=abc", "x:int=1.5", "x:float=nan", "x:vector=[1,\"a\"]", "x:vector=5", "x:bool=yes",
                           "x:bytes=***", "x:timestamp=yesterday", "=5", "x", "x:int=99999999999999999999"}) {
     INFO(bad);
     CHECK(parse_property(bad).status().code() == Code::invalid_argument);
   }
+}
+
+TEST_CASE("a mistyped type is refused, and a colon can belong to the name") {
+  for (const char* bad : {"n:foo=1", "n:Int=1", "n:=1", "a\\:b:foo=1"}) {
+    INFO(bad);
+    CHECK(parse_property(bad).status().code() == Code::invalid_argument);
+  }
+  CHECK_THAT(parse_property("n:foo=1").status().message(),
+             Catch::Contains("'foo' is no type") && Catch::Contains("timestamp, list, vector") &&
+                 Catch::Contains("'n\\:foo'"));
+  CHECK(parse_property(R"(n\:foo=1)")->name == "n:foo");
+  CHECK(parse_property(R"(n\:foo=1)")->value == Value(1));
+  CHECK(parse_property(R"(n\:int:text=1)")->name == "n:int");
+  CHECK(parse_property("dc:title:text=1")->name == "dc:title");
+  CHECK(parse_property("url=http://x:80")->value == Value("http://x:80"));
+  CHECK(parse_property(R"(a\=b\\=1)")->name == R"(a=b\)");
+
+  CHECK(parse_filter("n:foo>1").status().code() == Code::invalid_argument);
+  CHECK(parse_filter("n:foo").status().code() == Code::invalid_argument);
+  CHECK(parse_filter("n:int").status().code() == Code::invalid_argument);
+  CHECK(parse_filter(R"(n\:foo>1)")->name == "n:foo");
+  CHECK(parse_filter(R"(!n\:foo)")->name == "n:foo");
+  CHECK(parse_filter(R"(a\>b=1)")->name == "a>b");
 }
 
 TEST_CASE("conditions") {
@@ -80,7 +102,7 @@ TEST_CASE("conditions") {
   check("code:text=5", "code", Comparison::equal, "5");
   check("city", "city", Comparison::exists, {});
   check("!city", "city", Comparison::absent, {});
-  CHECK_FALSE(parse_filter("").ok());
+  for (const char* bad : {"", "!", ">5"}) CHECK_FALSE(parse_filter(bad).ok());
   CHECK_FALSE(parse_filter("born:int>x").ok());
 }
 
