@@ -36,14 +36,38 @@ class PartitionRead {
 
   /// The vertex of a reference that lives here; nothing if it is absent (or missing, which is noted).
   std::optional<LocalId> resolve(schema::VertexRef::Reader ref);
-  /// The vertex with its head if it is in this space and not locked; null otherwise. What is missing or locked is noted.
+  struct Named {
+    LocalId id;
+    HotVertex* hot;
+  };
+  /// The same with its head, if it is in this space.
+  std::optional<Named> named(schema::VertexRef::Reader ref);
+  /// The vertex with its head, of whatever space; null if it is absent, missing or locked. The last two are noted.
   HotVertex* head_of(LocalId id);
   HotVertex* edges_of(LocalId id, Side side);
   void write_edge(const CompiledProjection& projection, VertexId own, std::string_view own_key, Side side,
                   const EdgeEntry& entry, schema::Edge::Builder out);
-  static void write_hop(schema::HopAnswer::Builder reply, const std::vector<bool>& admitted,
-                        const std::vector<std::uint32_t>& ends, const std::vector<std::uint64_t>& neighbours,
-                        const std::vector<double>& numbers);
+
+  /// A hop, as it is done for every vertex of the frontier.
+  struct HopPlan {
+    CompiledVertexFilter admit;
+    CompiledEdgeFilter edges;
+    std::vector<Side> sides;                   // none: only admits
+    std::uint32_t most = ~std::uint32_t{0};    // edges of one vertex
+    schema::HopRequest::Payload payload = schema::HopRequest::Payload::NONE;
+    std::optional<NameId> cost_property;
+  };
+  /// What it found: the edges of the frontier's vertices one after the other, and where each vertex's end.
+  struct HopRows {
+    std::vector<bool> admitted;                // empty: nothing was asked of the vertices
+    std::vector<std::uint32_t> ends;
+    std::vector<std::uint64_t> neighbours;
+    std::vector<double> numbers;               // the payload, if there is one
+  };
+  Status plan_hop(schema::HopRequest::Reader request, HopPlan& plan);
+  /// Error: there is no such vertex. One that is missing or locked is left out.
+  Status resolve_seeds(capnp::List<schema::VertexRef>::Reader seeds, std::vector<std::uint64_t>& ids);
+  void walk(const HopPlan& plan, LocalId id, HopRows& rows);
   std::optional<EdgeEntry> best_between(const Adjacency& edges, VertexId target, const CompiledEdgeFilter& filter,
                                         const std::function<double(const EdgeEntry&)>& cost_of);
   bool lock_free(std::string_view key, bool edges);

@@ -13,6 +13,14 @@ Status not_at_this_end() {
           "Properties of edges are kept at their source: filter on them in direction `out` only.", "filter.properties"};
 }
 
+Status no_such_vertex() { return {Code::unknown_vertex, "There is no such vertex.", "vertex"}; }
+
+/// What a property holds, if it is there and a number.
+std::optional<double> number_of(const EdgeEntry& entry, std::optional<NameId> property) {
+  auto value = property ? find_property(entry.properties, *property) : std::nullopt;
+  return value ? numeric_value(*value) : std::nullopt;
+}
+
 /// Where the next page of neighbours starts: side and slot of the first entry not returned.
 struct NeighborsCursor {
   Side side = Side::out;
@@ -70,16 +78,15 @@ void PartitionRead::neighbors(schema::NeighborsRequest::Reader request, Answer a
   NeighborsCursor start;
   if (!NeighborsCursor::read(request.getCursor(), start))
     return fail(answer, {Code::invalid_argument, "This is not a cursor that a reply contained.", "cursor"});
-  auto id = resolve(request.getVertex());
-  HotVertex* hot = id ? head_of(*id) : nullptr;
-  if (hot == nullptr || parse_head(hot->head.bytes())->space != space_)
-    return fail(answer, {Code::unknown_vertex, "There is no such vertex.", "vertex"});
+  auto vertex = named(request.getVertex());
+  if (!vertex) return fail(answer, no_such_vertex());
 
+  HotVertex* hot = vertex->hot;
   std::vector<std::pair<Side, EdgeEntry>> found;
   NeighborsCursor next;
   for (Side side : sides_of(request.getDirection())) {
     if (start.set && side < start.side) continue;
-    hot = edges_of(*id, side);
+    hot = edges_of(vertex->id, side);
     if (hot == nullptr || next.set) continue;
     const Adjacency& edges = hot->edges(side);
     auto cursor = start.set && side == start.side ? edges.seek(start.slot) : edges.begin();
@@ -99,7 +106,7 @@ void PartitionRead::neighbors(schema::NeighborsRequest::Reader request, Answer a
   auto list = reply.initEdges(static_cast<unsigned>(found.size()));
   auto key = parse_head(hot->head.bytes())->key;
   for (unsigned i = 0; i < found.size(); ++i)
-    write_edge(projection, VertexId::of(graph_.self(), *id), key, found[i].first, found[i].second, list[i]);
+    write_edge(projection, VertexId::of(graph_.self(), vertex->id), key, found[i].first, found[i].second, list[i]);
   if (next.set) {
     std::string bytes = next.bytes();
     reply.setCursor({reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()});
@@ -107,16 +114,14 @@ void PartitionRead::neighbors(schema::NeighborsRequest::Reader request, Answer a
 }
 
 void PartitionRead::degree(schema::DegreeRequest::Reader request, Answer answer) {
-  auto id = resolve(request.getVertex());
-  HotVertex* hot = id ? head_of(*id) : nullptr;
-  if (hot == nullptr || parse_head(hot->head.bytes())->space != space_)
-    return fail(answer, {Code::unknown_vertex, "There is no such vertex.", "vertex"});
+  auto vertex = named(request.getVertex());
+  if (!vertex) return fail(answer, no_such_vertex());
   std::vector<NameId> types;
   for (auto type : request.getTypes())
     if (auto name = graph_.dictionary().find(text_of(type))) types.push_back(*name);
   auto reply = answer.initDegree();
   for (Side side : {Side::out, Side::in}) {
-    hot = edges_of(*id, side);
+    HotVertex* hot = edges_of(vertex->id, side);
     if (hot == nullptr) continue;
     std::uint64_t count = request.getTypes().size() == 0 ? hot->edges(side).degree() : 0;
     for (NameId type : types) {
@@ -128,84 +133,83 @@ void PartitionRead::degree(schema::DegreeRequest::Reader request, Answer answer)
   }
 }
 
-void PartitionRead::hop(schema::HopRequest::Reader request, Answer answer) {
-  CompiledVertexFilter admit;
-  CompiledEdgeFilter filter;
+Status PartitionRead::plan_hop(schema::HopRequest::Reader request, HopPlan& plan) {
   auto step = request.getHop();
-  Status compiled = admit.compile(request.getAdmit(), graph_.dictionary());
-  if (compiled.ok()) compiled = filter.compile(step.getEdges(), graph_.dictionary());
-  if (!compiled.ok()) return fail(answer, compiled);
-  bool by_property = request.getPayload() == schema::HopRequest::Payload::PROPERTY;
-  if (request.getExpand() && step.getDirection() != schema::Direction::OUT && (filter.has_property_filters() || by_property))
-    return fail(answer, not_at_this_end());
-  auto cost_name = graph_.dictionary().find(text_of(request.getCostProperty()));
+  Status compiled = plan.admit.compile(request.getAdmit(), graph_.dictionary());
+  if (compiled.ok()) compiled = plan.edges.compile(step.getEdges(), graph_.dictionary());
+  if (!compiled.ok()) return compiled;
+  plan.payload = request.getPayload();
+  bool by_property = plan.payload == schema::HopRequest::Payload::PROPERTY;
+  if (request.getExpand() && step.getDirection() != schema::Direction::OUT &&
+      (plan.edges.has_property_filters() || by_property))
+    return not_at_this_end();
+  if (request.getExpand()) plan.sides = sides_of(step.getDirection());
+  if (step.getLimitPerVertex() != 0) plan.most = step.getLimitPerVertex();
+  plan.cost_property = graph_.dictionary().find(text_of(request.getCostProperty()));
+  return {};
+}
 
-  std::vector<std::uint64_t> frontier;
-  for (auto seed : request.getSeeds()) {
-    auto id = resolve(seed);
-    HotVertex* hot = id ? head_of(*id) : nullptr;
-    if (hot == nullptr || parse_head(hot->head.bytes())->space != space_) {
-      if (outcome_.needs.empty() && outcome_.wait_for.empty())
-        return fail(answer, {Code::unknown_vertex,
-                             "There is no vertex " + (seed.isKey() ? std::string(text_of(seed.getKey()))
-                                                                   : std::to_string(seed.getId())) + ".",
-                             "seeds"});
-      continue;
+Status PartitionRead::resolve_seeds(capnp::List<schema::VertexRef>::Reader seeds, std::vector<std::uint64_t>& ids) {
+  for (auto seed : seeds) {
+    auto vertex = named(seed);
+    if (vertex) {
+      ids.push_back(VertexId::of(graph_.self(), vertex->id).value);
+    } else if (outcome_.needs.empty() && outcome_.wait_for.empty()) {
+      return {Code::unknown_vertex,
+              "There is no vertex " +
+                  (seed.isKey() ? std::string(text_of(seed.getKey())) : std::to_string(seed.getId())) + ".",
+              "seeds"};
     }
-    frontier.push_back(VertexId::of(graph_.self(), *id).value);
   }
+  return {};
+}
+
+void PartitionRead::walk(const HopPlan& plan, LocalId id, HopRows& rows) {
+  bool admitted = true;
+  if (!plan.admit.empty()) {
+    HotVertex* hot = head_of(id);
+    admitted = hot != nullptr && plan.admit.admit(parse_head(hot->head.bytes()).value());
+    rows.admitted.push_back(admitted);
+  }
+  std::uint32_t taken = 0;
+  for (Side side : plan.sides) {
+    if (!admitted) break;
+    HotVertex* hot = edges_of(id, side);
+    if (hot == nullptr) continue;
+    EdgeEntry entry;
+    for (auto cursor = hot->edges(side).begin(); taken < plan.most && cursor.next(entry);) {
+      if (!plan.edges.admit(entry)) continue;
+      ++taken;
+      rows.neighbours.push_back(entry.slot.neighbour.value);
+      if (plan.payload == schema::HopRequest::Payload::WEIGHTS) rows.numbers.push_back(entry.weight);
+      if (plan.payload == schema::HopRequest::Payload::PROPERTY)
+        rows.numbers.push_back(
+            number_of(entry, plan.cost_property).value_or(std::numeric_limits<double>::quiet_NaN()));
+    }
+  }
+  rows.ends.push_back(static_cast<std::uint32_t>(rows.neighbours.size()));
+}
+
+void PartitionRead::hop(schema::HopRequest::Reader request, Answer answer) {
+  HopPlan plan;
+  if (Status status = plan_hop(request, plan); !status.ok()) return fail(answer, status);
+  std::vector<std::uint64_t> frontier;
+  if (Status status = resolve_seeds(request.getSeeds(), frontier); !status.ok()) return fail(answer, status);
   auto reply = answer.initHop();
   if (request.getSeeds().size() > 0) {
-    auto ids = reply.initIds(static_cast<unsigned>(frontier.size()));
-    for (unsigned i = 0; i < frontier.size(); ++i) ids.set(i, frontier[i]);
+    reply.setIds({frontier.data(), frontier.size()});
   } else {
     for (std::uint64_t vertex : request.getFrontier()) frontier.push_back(vertex);
   }
-
-  std::vector<std::uint32_t> ends;
-  std::vector<std::uint64_t> neighbours;
-  std::vector<double> numbers;
-  std::vector<bool> admitted(frontier.size(), true);
-  bool weights = request.getPayload() == schema::HopRequest::Payload::WEIGHTS;
-  std::uint32_t most = step.getLimitPerVertex() == 0 ? ~std::uint32_t{0} : step.getLimitPerVertex();
-  std::vector<Side> sides = sides_of(step.getDirection());
-  ends.reserve(frontier.size());
-  for (std::size_t i = 0; i < frontier.size(); ++i) {
-    LocalId id = VertexId{frontier[i]}.local();
-    HotVertex* hot = admit.empty() ? nullptr : head_of(id);
-    if (!admit.empty()) admitted[i] = hot != nullptr && admit.admit(parse_head(hot->head.bytes()).value());
-    std::uint32_t taken = 0;
-    for (Side side : sides) {
-      if (!request.getExpand() || !admitted[i]) break;
-      hot = edges_of(id, side);
-      if (hot == nullptr) continue;
-      EdgeEntry entry;
-      for (auto cursor = hot->edges(side).begin(); taken < most && cursor.next(entry);) {
-        if (!filter.admit(entry)) continue;
-        ++taken;
-        neighbours.push_back(entry.slot.neighbour.value);
-        if (weights) numbers.push_back(entry.weight);
-        if (by_property) {
-          auto value = cost_name ? find_property(entry.properties, *cost_name) : std::nullopt;
-          auto number = value ? numeric_value(*value) : std::nullopt;
-          numbers.push_back(number.value_or(std::numeric_limits<double>::quiet_NaN()));
-        }
-      }
-    }
-    ends.push_back(static_cast<std::uint32_t>(neighbours.size()));
-  }
-  write_hop(reply, admit.empty() ? std::vector<bool>() : admitted, ends, neighbours, numbers);
-}
-
-void PartitionRead::write_hop(schema::HopAnswer::Builder reply, const std::vector<bool>& admitted,
-                              const std::vector<std::uint32_t>& ends, const std::vector<std::uint64_t>& neighbours,
-                              const std::vector<double>& numbers) {
-  reply.setEnds({ends.data(), ends.size()});
-  reply.setNeighbours({neighbours.data(), neighbours.size()});
-  if (!numbers.empty()) reply.setNumbers({numbers.data(), numbers.size()});
-  if (admitted.empty()) return;
-  auto list = reply.initAdmitted(static_cast<unsigned>(admitted.size()));
-  for (unsigned i = 0; i < admitted.size(); ++i) list.set(i, admitted[i]);
+  HopRows rows;
+  rows.ends.reserve(frontier.size());
+  for (std::uint64_t vertex : frontier) walk(plan, VertexId{vertex}.local(), rows);
+  reply.setEnds({rows.ends.data(), rows.ends.size()});
+  reply.setNeighbours({rows.neighbours.data(), rows.neighbours.size()});
+  if (!rows.numbers.empty()) reply.setNumbers({rows.numbers.data(), rows.numbers.size()});
+  if (rows.admitted.empty()) return;
+  auto list = reply.initAdmitted(static_cast<unsigned>(rows.admitted.size()));
+  for (unsigned i = 0; i < rows.admitted.size(); ++i) list.set(i, rows.admitted[i]);
 }
 
 void PartitionRead::edges(schema::EdgesRequest::Reader request, Answer answer) {
@@ -216,9 +220,7 @@ void PartitionRead::edges(schema::EdgesRequest::Reader request, Answer answer) {
   auto cost_of = [&](const EdgeEntry& entry) -> double {
     if (request.getPayload() == schema::HopRequest::Payload::WEIGHTS) return entry.weight;
     if (request.getPayload() == schema::HopRequest::Payload::NONE) return 0;
-    auto value = cost_name ? find_property(entry.properties, *cost_name) : std::nullopt;
-    auto number = value ? numeric_value(*value) : std::nullopt;
-    return number.value_or(std::numeric_limits<double>::infinity());
+    return number_of(entry, cost_name).value_or(std::numeric_limits<double>::infinity());
   };
   bool by_keys = request.getKeys().size() > 0;
   unsigned count = by_keys ? request.getKeys().size() : request.getPairs().size();

@@ -79,7 +79,6 @@ std::optional<LocalId> PartitionRead::resolve(schema::VertexRef::Reader ref) {
 HotVertex* PartitionRead::head_of(LocalId id) {
   HotVertex* hot = graph_.vertex(id);
   if (hot == nullptr) return nullptr;
-  // Ids of other spaces are not found: an id must not open a door that the space's rights keep shut.
   if (wait_for_locks_) {
     auto head = parse_head(hot->head.bytes());
     if (!lock_free(head->key, false)) return nullptr;
@@ -95,6 +94,14 @@ HotVertex* PartitionRead::edges_of(LocalId id, Side side) {
     if (!lock_free(head->key, true)) return nullptr;
   }
   return hot;
+}
+
+std::optional<PartitionRead::Named> PartitionRead::named(schema::VertexRef::Reader ref) {
+  auto id = resolve(ref);
+  HotVertex* hot = id ? head_of(*id) : nullptr;
+  // Ids of other spaces are not found: an id must not open a door that the space's rights keep shut.
+  if (hot == nullptr || parse_head(hot->head.bytes())->space != space_) return std::nullopt;
+  return Named{*id, hot};
 }
 
 void PartitionRead::get(schema::GetRequest::Reader request, Answer answer) {
