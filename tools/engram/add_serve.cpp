@@ -1,6 +1,5 @@
 // serve on the command line: configuration from file, environment and flags, then the node.
 
-#include <cstdio>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +9,8 @@
 #include "cluster/config/machine.h"
 #include "cluster/node/serve.h"
 #include "tools/engram/app.h"
+#include "tools/engram/config_json.h"
+#include "tools/engram/output.h"
 
 namespace engram::cli {
 
@@ -34,8 +35,11 @@ void run_serve(Globals& globals, const ServeArguments& arguments) {
     return;
   }
   if (arguments.print_config) {
-    std::fputs(print_config(*loaded).c_str(), stdout);
-    return;
+    for (const auto& warning : loaded->warnings) print_note("engram: warning: " + warning);
+    if (globals.json) return print_line(dump(to_json(*loaded)));
+    auto toml = print_config(*loaded);
+    toml.pop_back();   // the line's end is print_line's
+    return print_line(toml);
   }
   globals.exit_code = serve_main(*loaded);
 }
@@ -46,7 +50,7 @@ void add_serve(CLI::App& app, Globals& globals) {
   auto* command = app.add_subcommand("serve", "Run an engine");
   auto arguments = std::make_shared<ServeArguments>();
   command->add_option("-c,--config", arguments->config_file, "Configuration file (TOML)")->envname("ENGRAM_CONFIG");
-  command->add_flag("--print-config", arguments->print_config, "Print the configuration, and where each value is from; then end");
+  command->add_flag("--print-config", arguments->print_config, "Print the configuration, and where each value is from; then end. With --json as JSON");
   add_config_flags(*command, arguments->flags);
   command->footer(R"(Flags win over the environment (ENGRAM_SECTION_KEY), which wins over the file.
 

@@ -4,8 +4,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "tools/engram/commands.h"
-#include "tools/engram/output.h"
+#include "tools/engram/command_support.h"
+#include "tools/engram/json.h"
 #include "tools/import/add_import.h"
 #include "tools/loadgen/add_bench.h"
 #include "tools/offline/add_offline.h"
@@ -22,7 +22,7 @@ constexpr const char* exit_codes = R"(Exit codes:
   3  no engine answers, or it is not ready
   4  the engine refused: permission, limit, quota, full disk
   5  the outcome of a change is unknown: read, or repeat it
-  6  a local file cannot be read or written
+  6  a local file or standard output cannot be read or written
 
 'engram COMMAND --help' shows a command's options and examples.)";
 
@@ -78,16 +78,32 @@ void build(CLI::App& app, Globals& globals) {
   app.footer(exit_codes);
 }
 
+/// Also where the arguments cannot be understood otherwise.
+bool asks_for_json(const std::vector<std::string>& arguments) {
+  auto options_end = std::find(arguments.begin(), arguments.end(), "--");
+  return std::find(arguments.begin(), options_end, "--json") != options_end;
+}
+
+int wrong_arguments(Globals& globals, const std::string& message) {
+  report_usage(globals, Status(Code::invalid_argument, message));
+  return exit_usage;
+}
+
 /// Help and version are no errors; anything else in the arguments is 2.
 int parse(CLI::App& app, std::vector<std::string> arguments, Globals& globals) {
+  if (asks_for_json(arguments)) globals.json = true;
   std::reverse(arguments.begin(), arguments.end());   // as the library wants them
   try {
     app.parse(arguments);
     if (!app.get_subcommands().empty()) return globals.exit_code;
-    std::fputs("engram: which command? 'engram --help' lists them\n", stderr);
-    return exit_usage;
+    return wrong_arguments(globals, "which command? 'engram --help' lists them");
+  } catch (const CLI::CallForVersion& version) {
+    print_line(globals.json ? dump({{"version", version.what()}}) : version.what());
+    return exit_ok;
   } catch (const CLI::ParseError& error) {
-    bool wrong = app.exit(error) != 0;
+    bool wrong = error.get_exit_code() != 0;
+    if (wrong && globals.json) return wrong_arguments(globals, error.what());
+    app.exit(error);
     return wrong ? exit_usage : exit_ok;
   }
 }
@@ -98,7 +114,9 @@ int run_command_line(std::vector<std::string> arguments) {
   CLI::App app("Engram: a graph database for associative memory", "engram");
   Globals globals;
   build(app, globals);
-  return parse(app, std::move(arguments), globals);
+  globals.exit_code = parse(app, std::move(arguments), globals);
+  finish_output(globals);
+  return globals.exit_code;
 }
 
 void run_shell_line(Globals& globals, std::vector<std::string> words) {

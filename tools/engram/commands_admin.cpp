@@ -95,7 +95,7 @@ void run_space_index(Globals& globals, const SpaceArguments& arguments) {
   auto outcome = arguments.drop ? client->drop_index(index) : client->declare_index(index);
   if (!outcome.committed() || globals.json) return report_outcome(globals, outcome);
   print_line(std::string(arguments.drop ? "index dropped: " : "index declared: ") +
-             (index.label.empty() ? "" : index.label + ".") + index.property);
+             printable((index.label.empty() ? "" : index.label + ".") + index.property));
 }
 
 void run_stats(Globals& globals) {

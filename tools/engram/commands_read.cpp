@@ -54,11 +54,11 @@ void print_degree(Globals& globals, client::Client& client, const NeighborsArgum
 
 void print_scanned(Globals& globals, const client::Vertex& vertex, bool keys_only) {
   if (globals.json) return print_line(dump(keys_only ? Json{{"key", vertex.key}} : to_json(vertex)));
-  if (keys_only) return print_line(vertex.key);
+  if (keys_only) return print_line(printable(vertex.key));
   std::string labels;
   for (const auto& label : vertex.labels) labels += " " + label;
   print_line(ink(Ink::strong, vertex.key) + ink(Ink::name, labels) +
-             (vertex.properties.empty() ? "" : "  " + show_properties(vertex.properties)));
+             (vertex.properties.empty() ? "" : "  " + printable(show_properties(vertex.properties))));
 }
 
 /// An indexed look-up: one condition, and perhaps a label.
@@ -123,7 +123,7 @@ void run_neighbors(Globals& globals, const NeighborsArguments& arguments) {
   Table table({"type", "neighbor", "weight", "rank", "properties"}, {false, false, true, true, false});
   std::uint64_t left = arguments.all ? UINT64_MAX : arguments.limit;
   bool more = true;
-  while (more && left > 0) {
+  while (more && left > 0 && !output_is_lost()) {
     query.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, 10'000));
     auto answer = client->neighbors(arguments.key, query);
     auto* page = checked(globals, answer);
@@ -171,7 +171,7 @@ void run_scan(Globals& globals, const ScanArguments& arguments) {
       print_scanned(globals, vertex, arguments.keys_only);
       ++shown;
     }
-    return true;
+    return !output_is_lost();
   });
   if (checked(globals, end) != nullptr && more)
     print_note("note: there are more than " + grouped(arguments.limit) + " (--limit, --all)");

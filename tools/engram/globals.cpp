@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +15,8 @@
 #include "cluster/config/load.h"
 #include "cluster/config/machine.h"
 #include "storage/base/error_text.h"
+#include "storage/base/number_text.h"
+#include "tools/engram/output.h"
 
 namespace engram::cli {
 
@@ -52,6 +55,23 @@ Result<std::string> read_token(const std::string& path) {
     return Status(Code::invalid_argument, "the token file " + path + " is empty: its first line has to be the token",
                   "--token-file");
   return token;
+}
+
+bool contains_number(std::string_view text, const std::string& number) {
+  auto is_part = [&](std::size_t at) { return at < text.size() && (std::isdigit(static_cast<unsigned char>(text[at])) != 0); };
+  for (auto at = text.find(number); at != std::string_view::npos; at = text.find(number, at + 1))
+    if ((at == 0 || !is_part(at - 1)) && !is_part(at + number.size())) return true;
+  return false;
+}
+
+/// " (command, limit 4,194,304)": the field, and the limit if the message does not tell it.
+std::string details_of(const Status& status) {
+  std::string details = status.field();
+  auto limit = std::to_string(status.limit());
+  bool told = status.limit() == 0 || contains_number(status.message(), limit) ||
+              contains_number(status.message(), grouped(status.limit()));
+  if (!told) details += (details.empty() ? "limit " : ", limit ") + grouped(status.limit());
+  return details.empty() ? details : " (" + details + ")";
 }
 
 bool draws_on(int descriptor) {
@@ -113,8 +133,7 @@ void report_error(Globals& globals, const Status& status) {
     std::fprintf(stderr, "%s\n", text.c_str());
     return;
   }
-  auto field = status.field().empty() ? std::string() : " (" + status.field() + ")";
-  std::fprintf(stderr, "engram: %s%s\n", message.c_str(), field.c_str());
+  std::fprintf(stderr, "engram: %s\n", printable_error(message + details_of(status)).c_str());
 }
 
 int exit_code_of(Code code) {
@@ -132,6 +151,10 @@ int exit_code_of(Code code) {
     case Code::unavailable: return exit_unreachable;
     default: return exit_refused;
   }
+}
+
+std::string printable_error(std::string_view text) {
+  return ::isatty(STDERR_FILENO) == 1 ? escape_controls(text) : std::string(text);
 }
 
 bool colours_on_output() {

@@ -20,7 +20,7 @@ enum ExitCode : int {
   exit_unreachable = 3,    // no engine answers there, or it is not ready
   exit_refused = 4,        // the engine refused: permission, limits, quota, full disk ...
   exit_unknown = 5,        // a change whose outcome is unknown: repeat it
-  exit_local = 6,          // a local file, or the terminal
+  exit_local = 6,          // a local file, or standard output
 };
 
 struct Globals {
@@ -53,6 +53,8 @@ std::string default_data_dir();
 void report_error(Globals& globals, const Status& status);
 int exit_code_of(Code code);
 
+/// Text for standard error: control characters are made visible if it is a terminal.
+std::string printable_error(std::string_view text);
 /// Whether standard output takes colours: a terminal, NO_COLOR not set, TERM not dumb.
 bool colours_on_output();
 /// Whether to draw progress on standard error.

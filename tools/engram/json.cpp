@@ -3,6 +3,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "tools/engram/output.h"
 #include "tools/import/timestamp_text.h"
 #include "tools/import/value_text.h"
 
@@ -10,7 +11,7 @@ namespace engram::cli {
 
 using namespace client;   // NOLINT: this file is about its types only
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json) { return printable(json.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
 Json to_json(const Vector& vector) {
   auto items = Json::array();

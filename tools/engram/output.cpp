@@ -1,8 +1,12 @@
 #include "tools/engram/output.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 
+#include "storage/base/error_text.h"
 #include "tools/engram/globals.h"
 #include "tools/engram/property_text.h"
 #include "tools/import/value_text.h"
@@ -22,6 +26,9 @@ const char* code_of(Ink kind) {
   return "";
 }
 
+// Of the process, as standard output is: the first error that writing to it met. stdio keeps only that there was one.
+int output_error = 0;
+
 std::string joined(const std::vector<std::string>& parts, std::string_view with) {
   std::string text;
   for (const auto& part : parts) {
@@ -33,10 +40,36 @@ std::string joined(const std::vector<std::string>& parts, std::string_view with)
 
 }  // namespace
 
+std::string escape_controls(std::string_view text) {
+  std::string escaped;
+  char code[8];
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto byte = static_cast<unsigned char>(text[i]);
+    auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    bool of_c1 = byte == 0xC2 && next >= 0x80 && next < 0xA0;   // U+0080 to U+009F
+    if (of_c1 || byte == 0x7F) {
+      std::snprintf(code, sizeof code, "\\u%04x", of_c1 ? next : byte);
+      escaped += code;
+      if (of_c1) ++i;
+    } else if (byte < 0x20 && byte != '\n' && byte != '\t') {
+      std::snprintf(code, sizeof code, "\\x%02x", byte);
+      escaped += code;
+    } else {
+      escaped += text[i];
+    }
+  }
+  return escaped;
+}
+
+std::string printable(std::string_view text) {
+  static const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  return terminal ? escape_controls(text) : std::string(text);
+}
+
 std::string ink(Ink kind, std::string_view text) {
   static const bool colours = colours_on_output();
-  if (!colours || kind == Ink::plain || text.empty()) return std::string(text);
-  return code_of(kind) + std::string(text) + "\033[0m";
+  if (!colours || kind == Ink::plain || text.empty()) return printable(text);
+  return code_of(kind) + printable(text) + "\033[0m";
 }
 
 std::size_t width_of(std::string_view text) {
@@ -51,6 +84,7 @@ Table::Table(std::vector<std::string> heads, std::vector<bool> right_aligned)
 
 void Table::add(std::vector<std::string> cells, std::vector<Ink> inks) {
   cells.resize(heads_.size());
+  for (auto& cell : cells) cell = printable(cell);
   inks.resize(heads_.size(), Ink::plain);
   rows_.push_back({std::move(cells), std::move(inks)});
 }
@@ -114,15 +148,32 @@ void print_vertex(const client::Vertex& vertex) {
   for (const auto& property : vertex.properties) width = std::max(width, width_of(property.name));
   for (const auto& property : vertex.properties) {
     std::string fill(width - width_of(property.name), ' ');
-    print_line("  " + ink(Ink::faint, property.name) + fill + "  " + show(property.value));
+    print_line("  " + ink(Ink::faint, property.name) + fill + "  " + printable(show(property.value)));
   }
 }
 
 void print_line(std::string_view line) {
-  std::fwrite(line.data(), 1, line.size(), stdout);
-  std::fputc('\n', stdout);
+  bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF;
+  if (!written && output_error == 0) output_error = errno;
 }
 
-void print_note(std::string_view note) { std::fprintf(stderr, "%s\n", std::string(note).c_str()); }
+bool output_is_lost() { return output_error != 0 || std::ferror(stdout) != 0; }
+
+void flush_output() {
+  if (std::fflush(stdout) != 0 && output_error == 0) output_error = errno;
+}
+
+void finish_output(Globals& globals) {
+  flush_output();
+  if (!output_is_lost()) return;
+  int earlier = globals.exit_code;
+  if (output_error != EPIPE)
+    report_error(globals, Status(Code::internal, "standard output cannot be written" +
+                                                     (output_error == 0 ? "" : ": " + error_text(output_error)) +
+                                                     "; what was to be printed is lost"));
+  globals.exit_code = earlier == exit_ok ? exit_local : earlier;
+}
+
+void print_note(std::string_view note) { std::fprintf(stderr, "%s\n", printable_error(note).c_str()); }
 
 }  // namespace engram::cli

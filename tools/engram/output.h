@@ -11,15 +11,24 @@
 
 namespace engram::cli {
 
+struct Globals;
+
 enum class Ink { plain, strong, faint, name, number };
 
-/// The text in a colour if standard output takes colours, else as it is.
+/// With control characters made visible: "\x1b" for those of ASCII except tab and line feed, "\u009b" for the others. Keys
+/// and values come from anywhere, and a terminal would obey them.
+std::string escape_controls(std::string_view text);
+/// The text as it may be printed: with visible control characters if standard output is a terminal, else as it is.
+std::string printable(std::string_view text);
+
+/// The text, printable, in a colour if standard output takes colours.
 std::string ink(Ink kind, std::string_view text);
 
 /// Columns as wide as their widest cell; the last is not filled up. Numbers are put to the right.
 class Table {
  public:
   explicit Table(std::vector<std::string> heads, std::vector<bool> right_aligned = {});
+  /// The cells are made printable.
   void add(std::vector<std::string> cells, std::vector<Ink> inks = {});
   [[nodiscard]] bool empty() const { return rows_.empty(); }
   /// To standard output, the heads first.
@@ -46,7 +55,14 @@ std::string show_properties(const std::vector<client::Property>& properties, std
 
 /// Key and labels on one line, then one line a property.
 void print_vertex(const client::Vertex& vertex);
+/// As it is: what comes from the graph goes through `ink` or `printable` first.
 void print_line(std::string_view line);
+/// Standard output takes no more (a full disk, a reader that left): a long stream ends then.
+bool output_is_lost();
+void flush_output();
+/// At the end of the program: flushes standard output. If something of it was lost, says so and sets exit_local, unless the
+/// command failed already. A reader that left on purpose (`| head`) is not told.
+void finish_output(Globals& globals);
 /// To standard error: something about the answer, for instance that a limit cut it.
 void print_note(std::string_view note);
 

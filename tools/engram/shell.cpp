@@ -178,7 +178,8 @@ void run_shell(Globals& globals, const std::vector<std::string>& verbs,
     } else {
       run_words(globals, std::move(words).value(), run_line);
     }
-    std::fflush(stdout);
+    flush_output();
+    if (output_is_lost()) return;
     // A script that goes on after an error does harm; a person sees it.
     if (!terminal && globals.exit_code != exit_ok) return;
   }

@@ -60,9 +60,9 @@ void print_text(const StoredRecord& record, const CommandSummary& summary, const
                      "  " + ink(Ink::faint, show_time(record.accepted_ns)) + "  " + ink(Ink::name, summary.what);
   if (summary.operations > 1) line += " of " + grouped(summary.operations);
   if (summary.space != 0) line += " in space " + std::to_string(summary.space);
-  if (!summary.detail.empty()) line += "  " + summary.detail;
+  if (!summary.detail.empty()) line += "  " + printable(summary.detail);
   print_line(line);
-  if (!text.empty()) print_line(text);
+  if (!text.empty()) print_line(printable(text));
 }
 
 Status print_record(const StoredRecord& record, const CommandSummary& summary, const LogArguments& arguments, bool json) {
@@ -88,7 +88,7 @@ Status list_records(const LogArguments& arguments, const std::string& archived_d
   if (!opened.ok()) return opened.status();
   auto& reader = **opened;
   StoredRecord record;
-  for (std::uint64_t shown = 0; arguments.limit == 0 || shown < arguments.limit;) {
+  for (std::uint64_t shown = 0; (arguments.limit == 0 || shown < arguments.limit) && !output_is_lost();) {
     auto next = reader.next(record);
     if (!next.ok()) return next.status();
     if (!*next) break;

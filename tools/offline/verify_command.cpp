@@ -106,7 +106,7 @@ void print_text(const VerifyReport& report) {
   std::uint64_t count = report.findings.count();
   print_line(ink(Ink::strong, count == 0 ? "all is well" : counted(count, "thing is wrong:", "things are wrong:")));
   for (const Finding& finding : report.findings.kept())
-    print_line("  " + ink(Ink::name, finding.check) + "  " + place_of(finding) + finding.message);
+    print_line("  " + ink(Ink::name, finding.check) + "  " + printable(place_of(finding) + finding.message));
   if (count > report.findings.kept().size())
     print_line("  … and " + grouped(count - report.findings.kept().size()) + " more");
 }

@@ -144,6 +144,13 @@ TEST_CASE("values for a person") {
   CHECK(width_of("\xC3\xA9t\xC3\xA9") == 3);
 }
 
+TEST_CASE("control characters become visible, and nothing else changes") {
+  CHECK(escape_controls("plain é …\tand\nlines") == "plain é …\tand\nlines");
+  CHECK(escape_controls("\x1b]0;title\x07\r") == R"(\x1b]0;title\x07\x0d)");
+  CHECK(escape_controls("\xC2\x9B" "31m\x7f") == R"(\u009b31m\u007f)");
+  CHECK(escape_controls("\xC2\xA0\xC2") == "\xC2\xA0\xC2");
+}
+
 TEST_CASE("JSON keeps every kind of value apart") {
   CHECK(dump(to_json(Value(1))) == "1");
   CHECK(dump(to_json(Value(1.0))) == "1.0");
