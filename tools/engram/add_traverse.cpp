@@ -33,13 +33,15 @@ void add_path(CLI::App& app, Globals& globals) {
   command->add_option("target", arguments->target, "Key to arrive at")->required();
   command->add_option("--by", arguments->by, "What to keep small: hops, weight, or the name of a numeric edge property")
       ->capture_default_str();
-  command->add_option("--max-hops", arguments->max_hops, "Longest path to look for, by hops")->capture_default_str();
+  command->add_option("--max-hops", arguments->max_hops, "Longest path to look for; not with --by weight or a property")
+      ->default_str("64");
   add_edge_options(*command, arguments->edges);
   add_vertex_options(*command, arguments->vertices);
   command->footer(R"(Conditions on vertices hold for those between. Exit code 1 if there is no path.
 
 Examples:
   engram path ada babbage
+  engram path ada babbage --max-hops 4
   engram path 1 200 --by dist --type route
   engram path a b --by weight --direction both)");
   command->callback([arguments, &globals] { run_path(globals, *arguments); });

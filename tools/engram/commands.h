@@ -89,7 +89,7 @@ struct PathArguments {
   std::string source;
   std::string target;
   std::string by = "hops";
-  std::uint32_t max_hops = 64;
+  std::optional<std::uint32_t> max_hops;   // with --by hops only
   EdgeArguments edges;
   VertexArguments vertices;
 };

@@ -65,10 +65,13 @@ void run_expand(Globals& globals, const ExpandArguments& arguments) {
 }
 
 void run_path(Globals& globals, const PathArguments& arguments) {
+  if (arguments.max_hops && arguments.by != "hops")
+    return report_usage(globals, Status(Code::invalid_argument, "--max-hops bounds a search by hops: leave it out, or --by " +
+                                                                    arguments.by));
   auto chosen = filters(globals, arguments.edges, arguments.vertices);
   if (!chosen) return;
   client::PathQuery query{.direction = chosen->direction, .edges = chosen->edges, .vertices = chosen->vertices};
-  query.max_hops = arguments.max_hops;
+  query.max_hops = arguments.max_hops.value_or(query.max_hops);
   if (arguments.by == "weight") {
     query.cost = client::PathQuery::Cost::weight;
   } else if (arguments.by != "hops") {
