@@ -33,22 +33,37 @@ void add_space(CLI::App& app, Globals& globals) {
   auto* create = space_command(*space, "create", "Create a space", arguments);
   create->add_flag("--together", arguments->together, "Keep it in one partition: for small graphs");
   add_quota_options(*create, arguments);
+  create->footer("Examples:\n  engram space create notes\n  engram space create notes --together --max-bytes 500MiB");
   create->callback([arguments, &globals] { run_space_create(globals, *arguments); });
 
-  space->add_subcommand("list", "List the spaces")->callback([&globals] { run_space_list(globals); });
+  auto* list = space->add_subcommand("list", "List the spaces that the token may see, with what they hold");
+  list->footer("Examples:\n  engram space list\n  engram space list --json | jq -r .name");
+  list->callback([&globals] { run_space_list(globals); });
 
   auto* drop = space_command(*space, "drop", "Drop a space with all that it holds", arguments);
   drop->add_flag("--yes", arguments->yes, "Yes, really");
+  drop->footer("Example:\n  engram space drop notes --yes");
   drop->callback([arguments, &globals] { run_space_drop(globals, *arguments); });
 
   auto* quota = space_command(*space, "quota", "Replace a space's quota", arguments);
   add_quota_options(*quota, arguments);
+  quota->footer(R"(What is not given is unlimited then.
+
+Examples:
+  engram space quota notes --max-vertices 100000 --max-bytes 1GiB
+  engram space quota notes)");
   quota->callback([arguments, &globals] { run_space_quota(globals, *arguments); });
 
   auto* index = space->add_subcommand("index", "Declare or drop an index in the space that --space names");
   index->add_option("property", arguments->property, "The property")->required();
   index->add_option("-l,--label", arguments->label, "Only of vertices with this label");
   index->add_flag("--drop", arguments->drop, "Drop it");
+  index->footer(R"(Old vertices are entered in the background; 'engram scan --lookup' answers when all are.
+
+Examples:
+  engram space index code --label airport
+  engram space index born --space notes
+  engram space index code --label airport --drop)");
   index->callback([arguments, &globals] { run_space_index(globals, *arguments); });
 
   space->footer(R"(Examples:
