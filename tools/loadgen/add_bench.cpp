@@ -60,31 +60,42 @@ void add_measure_options(CLI::App& command, BenchArguments& arguments) {
   command.add_flag("--no-floors", arguments.no_floors, "Do not measure an empty TCP round trip and fdatasync");
 }
 
-Status complete(BenchArguments& arguments, const Globals& globals) {
+/// What is wrong with the arguments alone.
+Status read_arguments(BenchArguments& arguments, const Globals& globals) {
   auto& options = arguments.options;
-  auto client = client_options(globals);
-  if (!client.ok()) return client.status();
-  options.client = std::move(client).value();
   options.timeout_ms = globals.timeout_ms;
   options.floors = !arguments.no_floors;
   options.return_properties = !arguments.ids_only;
   auto mix = loadgen::parse_mix(arguments.mix);
   if (!mix.ok()) return mix.status();
   options.mix = std::move(mix).value();
-  if (!arguments.key_file.empty()) {
-    auto keys = loadgen::KeySpace::from_file(arguments.key_file);
-    if (!keys.ok()) return keys.status();
-    options.keys = std::move(keys).value();
-  } else if (arguments.keys > 0) {
-    options.keys = loadgen::KeySpace::numbers(arguments.keys);
-  } else {
+  bool from_file = !arguments.key_file.empty();
+  if (!from_file && arguments.keys == 0)
     return {Code::invalid_argument, "say which vertices to ask for: --keys 1000 for the keys 0 to 999, or --key-file", "keys"};
-  }
+  // Those of a file are read later; a place holder lets the other options be checked before.
+  options.keys = loadgen::KeySpace::numbers(from_file ? 1 : arguments.keys);
+  return loadgen::check(options);
+}
+
+Status read_files(BenchArguments& arguments, const Globals& globals) {
+  auto client = client_options(globals);
+  if (!client.ok()) return client.status();
+  arguments.options.client = std::move(client).value();
+  if (arguments.key_file.empty()) return {};
+  auto keys = loadgen::KeySpace::from_file(arguments.key_file);
+  if (!keys.ok()) return keys.status();
+  arguments.options.keys = std::move(keys).value();
   return {};
 }
 
+void fail(Globals& globals, const Status& status, ExitCode exit_code) {
+  report_error(globals, status);
+  globals.exit_code = exit_code;
+}
+
 void run(BenchArguments& arguments, Globals& globals) {
-  if (auto status = complete(arguments, globals); !status.ok()) return report_error(globals, status);
+  if (auto status = read_arguments(arguments, globals); !status.ok()) return fail(globals, status, exit_usage);
+  if (auto status = read_files(arguments, globals); !status.ok()) return fail(globals, status, exit_local);
   bool progress = progress_on_error_output();
   auto result = loadgen::run_bench(arguments.options, [&](double seconds, std::uint64_t calls) {
     if (progress) std::fprintf(stderr, "\r%5.0f s  %12llu calls", seconds, static_cast<unsigned long long>(calls));
