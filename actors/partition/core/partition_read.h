@@ -24,6 +24,13 @@ class PartitionRead {
   void lookup(schema::LookupRequest::Reader request, Answer answer);
   void write_lookup(schema::LookupRequest::Reader request, const std::vector<LocalId>& ids, bool more, Answer answer);
   void scan(schema::ScanPart::Reader part, Answer answer);
+  struct Scanned {
+    LocalId id;
+    BlobRef head;
+    Adjacency out;  // empty if no edges were asked for
+  };
+  void write_scan(const CompiledProjection& projection, const std::vector<Scanned>& found,
+                  schema::ScanPage::Builder page);
   void statistics(Answer answer);
   void find_space(capnp::Text::Reader name, Answer answer);
   void count_spaces(capnp::List<std::uint64_t>::Reader ids, Answer answer);

@@ -149,12 +149,7 @@ void PartitionRead::scan(schema::ScanPart::Reader part, Answer answer) {
   auto label = scan.getLabel().size() == 0 ? std::optional(Postings::all) : graph_.dictionary().find(text_of(scan.getLabel()));
   auto page = answer.initScan();
   if (!label) return;
-  struct Found {
-    LocalId id;
-    BlobRef head;
-    Adjacency out;
-  };
-  std::vector<Found> found;
+  std::vector<Scanned> found;
   std::size_t bytes = 0;
   std::size_t looked_at = 0;
   std::optional<LocalId> next;
@@ -170,24 +165,28 @@ void PartitionRead::scan(schema::ScanPart::Reader part, Answer answer) {
     bytes += hot->head.size() + (scan.getEdges() ? 64 * hot->out.degree() : 0) + 64;
     return true;
   });
+  write_scan(projection, found, page);
+  if (next) page.setCursor({reinterpret_cast<const kj::byte*>(&next->value), sizeof next->value});
+}
+
+void PartitionRead::write_scan(const CompiledProjection& projection, const std::vector<Scanned>& found,
+                               schema::ScanPage::Builder page) {
   auto vertices = page.initVertices(static_cast<unsigned>(found.size()));
   std::size_t edge_count = 0;
   for (unsigned i = 0; i < found.size(); ++i) {
     auto head = parse_head(found[i].head.bytes()).value();
     projection.write_vertex(head, VertexId::of(graph_.self(), found[i].id), vertices[i]);
-    if (scan.getEdges()) edge_count += found[i].out.degree();
+    edge_count += found[i].out.degree();
   }
-  if (edge_count > 0) {
-    auto edges = page.initEdges(static_cast<unsigned>(edge_count));
-    unsigned at = 0;
-    for (const Found& one : found) {
-      auto head = parse_head(one.head.bytes()).value();
-      EdgeEntry entry;
-      for (auto cursor = one.out.begin(); cursor.next(entry);)
-        write_edge(projection, VertexId::of(graph_.self(), one.id), head.key, Side::out, entry, edges[at++]);
-    }
+  if (edge_count == 0) return;
+  auto edges = page.initEdges(static_cast<unsigned>(edge_count));
+  unsigned at = 0;
+  for (const Scanned& one : found) {
+    auto head = parse_head(one.head.bytes()).value();
+    EdgeEntry entry;
+    for (auto cursor = one.out.begin(); cursor.next(entry);)
+      write_edge(projection, VertexId::of(graph_.self(), one.id), head.key, Side::out, entry, edges[at++]);
   }
-  if (next) page.setCursor({reinterpret_cast<const kj::byte*>(&next->value), sizeof next->value});
 }
 
 void PartitionRead::statistics(Answer answer) {

@@ -30,6 +30,33 @@ void on_random_graphs(std::uint64_t seeds, const Test& test) {
     }
 }
 
+/// Vertices with an index on "age", which needs a warm store behind every partition.
+struct Indexed {
+  explicit Indexed(std::uint32_t partitions) : cluster(partitions, open_stores(partitions)), loop(cluster, 7) {
+    for (std::uint32_t i = 0; i < partitions; ++i)
+      cluster.apply({static_cast<std::uint16_t>(i)},
+                    [](schema::Command::Builder command) { command.initDeclareIndex().setProperty("age"); });
+    Random random(partitions);
+    graph = random_graph(random, {120, 0});
+    load(cluster, graph);
+  }
+  std::vector<const WarmStore*> open_stores(std::uint32_t count) {
+    std::vector<const WarmStore*> opened;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      auto store = WarmStore::open({directory / ("p" + std::to_string(i)), 1 << 24});
+      REQUIRE(store.ok());
+      stores.push_back(std::move(store).value());
+      opened.push_back(stores.back().get());
+    }
+    return opened;
+  }
+  TemporaryDirectory directory;
+  std::vector<std::unique_ptr<WarmStore>> stores;
+  CoreCluster cluster;
+  QueryLoop loop;
+  ReferenceGraph graph;
+};
+
 using Slot = std::tuple<std::string, std::string, std::string, std::int64_t>;
 Slot slot_of(schema::Edge::Reader edge) {
   return {text(edge.getSourceKey()), text(edge.getType()), text(edge.getTargetKey()), edge.getRank()};
@@ -245,27 +272,7 @@ TEST_CASE("a scan gives every vertex and every edge once, page by page, and can 
 TEST_CASE("a look-up merges the partitions by value, then by id") {
   for (std::uint32_t partitions : cluster_sizes) {
     CAPTURE(partitions);
-    std::vector<std::unique_ptr<TemporaryDirectory>> directories;
-    std::vector<std::unique_ptr<WarmStore>> stores;
-    std::vector<const WarmStore*> behind;
-    for (std::uint32_t i = 0; i < partitions; ++i) {
-      directories.push_back(std::make_unique<TemporaryDirectory>());
-      WarmOptions options;
-      options.path = *directories.back() / "warm";
-      options.initial_map_bytes = 1 << 24;
-      auto store = WarmStore::open(options);
-      REQUIRE(store.ok());
-      stores.push_back(std::move(store).value());
-      behind.push_back(stores.back().get());
-    }
-    CoreCluster cluster(partitions, behind);
-    for (std::uint32_t i = 0; i < partitions; ++i)
-      cluster.apply({static_cast<std::uint16_t>(i)},
-                    [](schema::Command::Builder command) { command.initDeclareIndex().setProperty("age"); });
-    Random random(partitions);
-    ReferenceGraph graph = random_graph(random, {120, 0});
-    load(cluster, graph);
-    QueryLoop loop(cluster, 7);
+    Indexed on(partitions);
     for (bool only_names : {false, true}) {
       Script<schema::LookupRequest> request([&](schema::LookupRequest::Builder builder) {
         builder.initIndex().setProperty("age");
@@ -275,27 +282,34 @@ TEST_CASE("a look-up merges the partitions by value, then by id") {
         builder.getProjection().setProperties(!only_names);
       });
       REQUIRE(validate(schema::LookupRequest::Reader(request)).message() == "");
-      Frame frame = loop.run(make_lookup(cluster.context(), request));
+      Frame frame = on.loop.run(make_lookup(on.cluster.context(), request));
       auto reply = frame.read<schema::LookupReply>();
       require_no_error(reply);
       CHECK(reply.getExceeded() == schema::Limit::NONE);
       std::vector<std::pair<std::int64_t, std::uint64_t>> got, expected;
       for (auto vertex : reply.getVertices()) {
-        got.emplace_back(graph.vertices.at(text(vertex.getKey())).properties.at("age"), vertex.getId());
+        got.emplace_back(on.graph.vertices.at(text(vertex.getKey())).properties.at("age"), vertex.getId());
         CHECK(vertex.getProperties().size() == (only_names ? 0 : 1));
       }
-      for (const auto& [key, vertex] : graph.vertices)
+      for (const auto& [key, vertex] : on.graph.vertices)
         if (vertex.properties.contains("age") && vertex.properties.at("age") > 3 && vertex.properties.at("age") <= 7)
-          expected.emplace_back(vertex.properties.at("age"), cluster.find(key)->value);
+          expected.emplace_back(vertex.properties.at("age"), on.cluster.find(key)->value);
       std::sort(expected.begin(), expected.end());
       CHECK(got == expected);
     }
+  }
+}
+
+TEST_CASE("a look-up says when there is more than its limit") {
+  for (std::uint32_t partitions : cluster_sizes) {
+    CAPTURE(partitions);
+    Indexed on(partitions);
     Script<schema::LookupRequest> limited([](schema::LookupRequest::Builder builder) {
       builder.initIndex().setProperty("age");
       builder.initRange();
       builder.setLimit(4);
     });
-    Frame frame = loop.run(make_lookup(cluster.context(), limited));
+    Frame frame = on.loop.run(make_lookup(on.cluster.context(), limited));
     auto reply = frame.read<schema::LookupReply>();
     require_no_error(reply);
     CHECK(reply.getExceeded() == schema::Limit::RESULTS);
