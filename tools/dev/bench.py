@@ -295,8 +295,9 @@ def print_table(bench: Bench) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__, allow_abbrev=False)
     parser.add_argument("--engram", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # the arguments, and nothing else
     parser.add_argument("--smoke", action="store_true", help="a few seconds on the air-routes graph; judges no bars")
     parser.add_argument("--full", action="store_true", help="and a graph ten times as large")
     parser.add_argument("--only", help="rows, with commas between them")
@@ -311,6 +312,10 @@ def main() -> int:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
     if arguments.full and not {"get", "neighbors"} <= set(chosen):
         parser.error("--full compares with the rows get and neighbors: choose them too")
+    if arguments.seconds is not None and not arguments.seconds > 0:
+        parser.error("--seconds has to be above 0")
+    if arguments.check:
+        return 0
     arguments.seconds = arguments.seconds or (0.5 if arguments.smoke else 10)
 
     bench = run_smoke(arguments) if arguments.smoke else run_published(arguments, chosen)
