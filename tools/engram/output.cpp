@@ -152,9 +152,13 @@ void print_vertex(const client::Vertex& vertex) {
   }
 }
 
+void write_output(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && output_error == 0) output_error = errno;
+}
+
 void print_line(std::string_view line) {
-  bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF;
-  if (!written && output_error == 0) output_error = errno;
+  write_output(line);
+  write_output("\n");
 }
 
 bool output_is_lost() { return output_error != 0 || std::ferror(stdout) != 0; }

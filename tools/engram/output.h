@@ -55,6 +55,8 @@ std::string show_properties(const std::vector<client::Property>& properties, std
 
 /// Key and labels on one line, then one line a property.
 void print_vertex(const client::Vertex& vertex);
+/// Text without an end of line.
+void write_output(std::string_view text);
 /// As it is: what comes from the graph goes through `ink` or `printable` first.
 void print_line(std::string_view line);
 /// Standard output takes no more (a full disk, a reader that left): a long stream ends then.

@@ -14,21 +14,31 @@ namespace engram::import {
 /// Appends a cell, in quotes where the reader needs them. `force_quotes` tells the empty text from an absent value.
 void append_csv_cell(std::string& out, std::string_view text, bool force_quotes = false);
 
+/// Where text goes that is written from front to back.
+class TextOutput {
+ public:
+  virtual ~TextOutput() = default;
+  virtual Status append(std::string_view text) = 0;
+  /// All is written: it becomes what others find.
+  virtual Status commit() = 0;
+  [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
+};
+
 /// Writes to `<path>.partial`, and commit() makes it durable and moves it to `path`: so whoever finds the file finds
 /// all of it. Without commit the partial file is removed by the destructor; a crash leaves it, and the next export to
 /// that path replaces it.
-class AtomicFile {
+class AtomicFile final : public TextOutput {
  public:
   static Result<std::unique_ptr<AtomicFile>> create(Files& files, std::string path);
-  ~AtomicFile();
+  ~AtomicFile() override;
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  Status append(std::string_view text);
-  Status commit();
+  Status append(std::string_view text) override;
+  Status commit() override;
   /// Appends everything that `other` holds, which is then gone.
   Status append_all_of(AtomicFile& other);
-  [[nodiscard]] std::uint64_t size_bytes() const { return written_bytes_ + buffer_.size(); }
+  [[nodiscard]] std::uint64_t size_bytes() const override { return written_bytes_ + buffer_.size(); }
 
  private:
   AtomicFile(Files& files, std::string path, std::unique_ptr<File> file);

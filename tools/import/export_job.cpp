@@ -3,7 +3,6 @@
 #include <memory>
 #include <optional>
 
-#include "tools/import/atomic_file.h"
 #include "tools/import/csv_export.h"
 #include "tools/import/json_lines.h"
 
@@ -57,6 +56,9 @@ class CsvWriter final : public PageWriter {
   CsvTable edges_;
 };
 
+bool in_one_file(const ExportOptions& options) { return options.vertices_path == options.edges_path; }
+bool is_stream(const std::string& path) { return path == "-"; }
+
 class Export {
  public:
   Export(const ExportOptions& options, const GraphScan& scan, Files& files, ProgressLine& progress)
@@ -69,34 +71,33 @@ class Export {
     std::string edges;
     writer_->headers(vertices, edges);
     Status status = write(vertices, edges);
-    if (status.ok()) {
-      status = scan_([&](const client::ScanPage& page) {
-        vertices.clear();
-        edges.clear();
-        Status formatted = format(page, vertices, edges);
-        return formatted.ok() ? write(vertices, edges) : formatted;
-      });
-    }
-    if (status.ok()) status = commit();
+    bool both_in_stream = in_one_file(options_) && is_stream(options_.edges_path);
+    if (status.ok()) status = pass(vertices_to_ != nullptr, edges_to_ != nullptr && !both_in_stream);
+    // What was written to a stream is gone: edges come behind all vertices by reading the graph again.
+    if (status.ok() && both_in_stream) status = pass(false, true);
+    if (status.ok()) status = of_file(commit());
     progress_.clear();
     return status;
   }
 
   ExportSummary summary;
+  bool file_failed = false;
 
  private:
-  [[nodiscard]] bool one_file() const { return options_.vertices_path == options_.edges_path; }
+  Status of_file(Status status) {
+    file_failed |= !status.ok();
+    return status;
+  }
 
   Status make_writer() {
     if (options_.format == Format::jsonl) {
       writer_ = std::make_unique<JsonWriter>();
       return {};
     }
-    if (one_file()) return {Code::invalid_argument, "CSV needs a file for the vertices and another for the edges"};
     auto csv =
         std::make_unique<CsvWriter>(options_.format == Format::csv_neo4j ? Convention::neo4j : Convention::gremlin);
     std::uint64_t seen = 0;
-    Status status = scan_([&](const client::ScanPage& page) {
+    Status status = scan_(!options_.edges_path.empty(), [&](const client::ScanPage& page) {
       seen += page.vertices.size() + page.edges.size();
       show("looking at columns", seen);
       return csv->observe(page, !options_.vertices_path.empty(), !options_.edges_path.empty());
@@ -106,46 +107,62 @@ class Export {
   }
 
   Status open_files() {
-    if (!options_.vertices_path.empty()) {
-      auto file = AtomicFile::create(files_, options_.vertices_path);
-      if (!file.ok()) return file.status();
-      vertices_ = std::move(file).value();
-    }
-    if (options_.edges_path.empty()) return {};
+    if (Status status = open(options_.vertices_path, options_.vertices_path, vertices_, vertices_to_); !status.ok())
+      return status;
+    if (is_stream(options_.edges_path) || !in_one_file(options_))
+      return open(options_.edges_path, options_.edges_path, edges_, edges_to_);
     // In one file edges come behind all vertices: until then they are kept beside it.
-    auto file = AtomicFile::create(files_, one_file() ? options_.edges_path + ".edges" : options_.edges_path);
-    if (!file.ok()) return file.status();
-    edges_ = std::move(file).value();
+    return open(options_.edges_path, options_.edges_path + ".edges", edges_, edges_to_);
+  }
+
+  Status open(const std::string& wanted, const std::string& path, std::unique_ptr<AtomicFile>& file, TextOutput*& output) {
+    if (wanted.empty()) return {};
+    if (is_stream(wanted)) {
+      output = options_.stream;
+      return {};
+    }
+    auto created = AtomicFile::create(files_, path);
+    if (!created.ok()) return of_file(created.status());
+    file = std::move(created).value();
+    output = file.get();
     return {};
   }
 
-  Status format(const client::ScanPage& page, std::string& vertices, std::string& edges) {
-    Status status;
-    for (std::size_t i = 0; vertices_ && status.ok() && i < page.vertices.size(); ++i, ++summary.vertices)
-      status = writer_->append(page.vertices[i], vertices);
-    for (std::size_t i = 0; edges_ && status.ok() && i < page.edges.size(); ++i, ++summary.edges)
-      status = writer_->append(page.edges[i], edges);
-    show("writing", summary.vertices + summary.edges);
-    return status;
+  Status pass(bool with_vertices, bool with_edges) {
+    std::string vertices;
+    std::string edges;
+    return scan_(with_edges, [&](const client::ScanPage& page) {
+      vertices.clear();
+      edges.clear();
+      Status status;
+      for (std::size_t i = 0; with_vertices && status.ok() && i < page.vertices.size(); ++i, ++summary.vertices)
+        status = writer_->append(page.vertices[i], vertices);
+      for (std::size_t i = 0; with_edges && status.ok() && i < page.edges.size(); ++i, ++summary.edges)
+        status = writer_->append(page.edges[i], edges);
+      show("writing", summary.vertices + summary.edges);
+      return status.ok() ? write(vertices, edges) : status;
+    });
   }
 
   Status write(const std::string& vertices, const std::string& edges) {
     Status status;
-    if (vertices_) status = vertices_->append(vertices);
-    if (edges_ && status.ok()) status = edges_->append(edges);
-    return status;
+    if (vertices_to_ != nullptr) status = vertices_to_->append(vertices);
+    if (edges_to_ != nullptr && status.ok()) status = edges_to_->append(edges);
+    return of_file(status);
   }
 
   Status commit() {
-    if (one_file()) {
+    if (in_one_file(options_) && vertices_ != nullptr) {
       Status status = vertices_->append_all_of(*edges_);
       edges_.reset();
+      edges_to_ = nullptr;
       if (!status.ok()) return status;
     }
-    for (AtomicFile* file : {vertices_.get(), edges_.get()}) {
-      if (file == nullptr) continue;
-      summary.bytes += file->size_bytes();
-      if (Status status = file->commit(); !status.ok()) return status;
+    if (edges_to_ == vertices_to_) edges_to_ = nullptr;
+    for (TextOutput* output : {vertices_to_, edges_to_}) {
+      if (output == nullptr) continue;
+      summary.bytes += output->size_bytes();
+      if (Status status = output->commit(); !status.ok()) return status;
     }
     return {};
   }
@@ -159,19 +176,28 @@ class Export {
   Files& files_;
   ProgressLine& progress_;
   std::unique_ptr<PageWriter> writer_;
-  std::unique_ptr<AtomicFile> vertices_;
+  std::unique_ptr<AtomicFile> vertices_;   // null: none, or the stream
   std::unique_ptr<AtomicFile> edges_;
+  TextOutput* vertices_to_ = nullptr;      // null: none
+  TextOutput* edges_to_ = nullptr;
 };
 
 }  // namespace
 
-Result<ExportSummary> run_export(const ExportOptions& options, const GraphScan& scan, Files& files,
-                                 ProgressLine& progress) {
+Status check(const ExportOptions& options) {
   if (options.vertices_path.empty() && options.edges_path.empty())
-    return Status(Code::invalid_argument, "no file to export to: give -o, --nodes or --edges");
+    return {Code::invalid_argument, "no file to export to: give -o, --nodes or --edges"};
+  if (options.format != Format::jsonl && in_one_file(options))
+    return {Code::invalid_argument,
+            "CSV needs a file for the vertices and another for the edges: give --nodes and --edges, or one of them"};
+  return {};
+}
+
+ExportEnd run_export(const ExportOptions& options, const GraphScan& scan, Files& files, ProgressLine& progress) {
+  if (Status status = check(options); !status.ok()) return {status, false, {}};
   Export job(options, scan, files, progress);
-  if (Status status = job.run(); !status.ok()) return status;
-  return job.summary;
+  Status status = job.run();
+  return {status, job.file_failed, job.summary};
 }
 
 }  // namespace engram::import
