@@ -106,8 +106,8 @@ Outcome Client::ask_again(Batch& batch, const Outcome& unknown, std::uint32_t ti
 
 Result<std::vector<Vertex>> Client::get(std::span<const VertexRef> vertices, const Projection& projection,
                                         std::uint32_t timeout_ms) {
-  return impl_->call<std::vector<Vertex>>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
-    return client::get(live.space.reader, vertices, projection, limit_ms);
+  return impl_->read<std::vector<Vertex>>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+    return client::get(kj::mv(reader), vertices, projection, limit_ms);
   });
 }
 
@@ -123,52 +123,52 @@ Result<Vertex> Client::get(const VertexRef& vertex, const Projection& projection
 
 Result<std::vector<Edge>> Client::get_edges(std::span<const EdgeKey> edges, const Projection& projection,
                                             std::uint32_t timeout_ms) {
-  return impl_->call<std::vector<Edge>>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
-    return client::get_edges(live.space.reader, edges, projection, limit_ms);
+  return impl_->read<std::vector<Edge>>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+    return client::get_edges(kj::mv(reader), edges, projection, limit_ms);
   });
 }
 
 Result<NeighborsPage> Client::neighbors(const VertexRef& vertex, const NeighborsQuery& query,
                                         std::uint32_t timeout_ms) {
-  return impl_->call<NeighborsPage>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
-    return client::neighbors(live.space.reader, vertex, query, limit_ms);
+  return impl_->read<NeighborsPage>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+    return client::neighbors(kj::mv(reader), vertex, query, limit_ms);
   });
 }
 
 Result<Degree> Client::degree(const VertexRef& vertex, std::span<const std::string> types, std::uint32_t timeout_ms) {
-  return impl_->call<Degree>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
-    return client::degree(live.space.reader, vertex, types, limit_ms);
+  return impl_->read<Degree>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+    return client::degree(kj::mv(reader), vertex, types, limit_ms);
   });
 }
 
 Result<Expansion> Client::expand(const ExpandQuery& query, std::uint32_t timeout_ms) {
-  return impl_->call<Expansion>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
-    return client::expand(live.space.reader, query, limit_ms);
+  return impl_->read<Expansion>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+    return client::expand(kj::mv(reader), query, limit_ms);
   });
 }
 
 Result<Path> Client::path(const VertexRef& source, const VertexRef& target, const PathQuery& query,
                           std::uint32_t timeout_ms) {
-  return impl_->call<Path>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
-    return client::path(live.space.reader, source, target, query, limit_ms);
+  return impl_->read<Path>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+    return client::path(kj::mv(reader), source, target, query, limit_ms);
   });
 }
 
 Result<Recall> Client::recall(const RecallQuery& query, std::uint32_t timeout_ms) {
-  return impl_->call<Recall>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
-    return client::recall(live.space.reader, query, limit_ms);
+  return impl_->read<Recall>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+    return client::recall(kj::mv(reader), query, limit_ms);
   });
 }
 
 Result<Lookup> Client::lookup(const LookupQuery& query, std::uint32_t timeout_ms) {
-  return impl_->call<Lookup>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
-    return client::lookup(live.space.reader, query, limit_ms);
+  return impl_->read<Lookup>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+    return client::lookup(kj::mv(reader), query, limit_ms);
   });
 }
 
 Result<Statistics> Client::statistics(std::uint32_t timeout_ms) {
-  return impl_->call<Statistics>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
-    return client::statistics(live.space.reader, limit_ms);
+  return impl_->read<Statistics>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+    return client::statistics(kj::mv(reader), limit_ms);
   });
 }
 
@@ -203,12 +203,14 @@ Outcome Client::set_quota(std::string_view name, const Quota& quota) {
 }
 
 Outcome Client::declare_index(const Index& index) {
+  if (auto status = impl_->check_space(); !status.ok()) return failed(status);
   return submit_admin(*impl_, admin_command(space().id, [&](schema::Command::Builder command) {
                         write(index, command.initDeclareIndex());
                       }));
 }
 
 Outcome Client::drop_index(const Index& index) {
+  if (auto status = impl_->check_space(); !status.ok()) return failed(status);
   return submit_admin(*impl_, admin_command(space().id, [&](schema::Command::Builder command) {
                         write(index, command.initDropIndex());
                       }));

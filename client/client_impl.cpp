@@ -18,6 +18,17 @@ std::uint64_t system_random() {
 /// kj's descriptions start with the expression that failed: "connect() ...: Connection refused".
 std::string reason_of(const kj::Exception& error) { return error.getDescription().cStr(); }
 
+using MaybeSpace = Result<kj::Maybe<OpenSpace>>;
+
+/// Nothing for an empty name.
+kj::Promise<MaybeSpace> open_named_space(schema::Session::Client session, const std::string& name) {
+  if (name.empty()) return MaybeSpace(kj::Maybe<OpenSpace>());
+  return open_space(kj::mv(session), name).then([](Result<OpenSpace>&& space) -> MaybeSpace {
+    if (!space.ok()) return space.status();
+    return kj::Maybe<OpenSpace>(kj::mv(space.value()));
+  });
+}
+
 }  // namespace
 
 std::shared_ptr<kj::AsyncIoContext> loop_of_this_thread() {
@@ -106,11 +117,11 @@ Status Client::Impl::connect_once(kj::TimePoint deadline) {
                     if (!access.ok()) return Greeted(access.status());
                     auto session = access->session;
                     auto info = server_info(session);
-                    auto opened = open_space(session, options_.space);
+                    auto opened = open_named_space(session, options_.space);
                     return info.then([this, opened = kj::mv(opened)](ServerInfo&& server) mutable {
                       server_ = kj::mv(server);
                       return kj::mv(opened);
-                    }).then([session, connection = kj::mv(connection)](Result<OpenSpace>&& space) mutable -> Greeted {
+                    }).then([session, connection = kj::mv(connection)](MaybeSpace&& space) mutable -> Greeted {
                       if (!space.ok()) return space.status();
                       return std::make_unique<Live>(
                           Live{kj::mv(connection), session, kj::mv(space.value()), nullptr, 0});
@@ -122,7 +133,8 @@ Status Client::Impl::connect_once(kj::TimePoint deadline) {
       if (!greeted->ok()) return greeted->status();
       auto& live = *greeted->value();
       live.generation = ++generation_;
-      space_ = live.space.info;
+      space_ = SpaceInfo();
+      KJ_IF_MAYBE (space, live.space) space_ = space->info;
       live_ = kj::mv(live);
       return {};
     }
@@ -142,6 +154,11 @@ Status Client::Impl::use_space(std::string_view name) {
   space_ = opened->info;
   live().space = kj::mv(opened.value());
   return {};
+}
+
+Status Client::Impl::check_space() const {
+  if (!options_.space.empty()) return {};
+  return {Code::invalid_argument, "this client works on no space: name one in Options::space, or by use_space", "space"};
 }
 
 std::uint64_t Client::Impl::begin_sequence() {

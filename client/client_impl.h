@@ -37,7 +37,7 @@ class Backoff {
 struct Live {
   kj::Own<Connection> connection;
   schema::Session::Client session;
-  OpenSpace space;
+  kj::Maybe<OpenSpace> space;   // null: Options::space is empty
   kj::Maybe<schema::Admin::Client> admin;
   std::uint64_t generation = 0;
 };
@@ -61,7 +61,7 @@ class Client::Impl {
  public:
   explicit Impl(Options options);
 
-  /// Connects, authenticates and opens the space if there is no connection; goes on trying until the deadline.
+  /// Connects, authenticates and opens the space, if one is named, if there is no connection; goes on trying until the deadline.
   Status ensure_live(kj::TimePoint deadline);
   /// One attempt to connect.
   Status connect_once(kj::TimePoint deadline);
@@ -71,6 +71,8 @@ class Client::Impl {
   /// Drops it only if it is that connection still.
   void drop_live(std::uint64_t generation);
   Status use_space(std::string_view name);
+  /// An error if the client works on no space.
+  [[nodiscard]] Status check_space() const;
 
   /// Waits out one back-off step. False: the deadline comes first.
   bool pause(Backoff& backoff, kj::TimePoint deadline);
@@ -90,6 +92,15 @@ class Client::Impl {
   /// Runs `make_call(live, attempt_ms)` until it gives an answer that repeating would not change, or the deadline is there.
   template <typename T, typename MakeCall>
   Result<T> call(std::uint32_t timeout_ms, MakeCall make_call);
+
+  /// The same for a read of the space: `make_call(reader, attempt_ms)`.
+  template <typename T, typename MakeCall>
+  Result<T> read(std::uint32_t timeout_ms, MakeCall make_call) {
+    if (auto status = check_space(); !status.ok()) return status;
+    return call<T>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
+      return make_call(KJ_ASSERT_NONNULL(live.space).reader, limit_ms);
+    });
+  }
 
   /// How long to wait for an answer to a call that was given `attempt_ms`: the engine answers deadlines by itself.
   [[nodiscard]] kj::TimePoint patience(std::uint32_t attempt_ms) const {

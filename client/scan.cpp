@@ -114,6 +114,7 @@ Ended run_attempt(Client::Impl& client, ScanQuery& query, const std::function<bo
 
 Result<std::string> Client::scan(const ScanQuery& first_query, const std::function<bool(ScanPage&)>& on_page,
                                  std::uint32_t timeout_ms) {
+  if (auto status = impl_->check_space(); !status.ok()) return status;
   auto query = first_query;
   auto page_timeout_ms = timeout_ms == 0 ? impl_->options().timeout_ms : timeout_ms;
   auto deadline = impl_->deadline_of(page_timeout_ms);
@@ -129,7 +130,7 @@ Result<std::string> Client::scan(const ScanQuery& first_query, const std::functi
     auto state = std::make_shared<ScanState>();
     bool progressed = false;
     try {
-      auto running = start(impl_->live().space.reader, query, page_timeout_ms, state);
+      auto running = start(KJ_ASSERT_NONNULL(impl_->live().space).reader, query, page_timeout_ms, state);
       if (run_attempt(*impl_, query, deliver, page_timeout_ms, *state, progressed) == Ended::by_caller)
         return query.cursor;
     } catch (const kj::Exception& error) {

@@ -55,7 +55,8 @@ void Ticket::send() {
   if (channel_ == Channel::admin) {
     KJ_IF_MAYBE (admin, live.admin) sent = submit(*admin, command_.asBytes(), limit_ms);
   } else {
-    KJ_IF_MAYBE (writer, live.space.writer) sent = submit(*writer, command_.asBytes(), limit_ms);
+    KJ_IF_MAYBE (space, live.space)
+      KJ_IF_MAYBE (writer, space->writer) sent = submit(*writer, command_.asBytes(), limit_ms);
   }
   KJ_IF_MAYBE (promise, sent) {
     ++attempts_;
@@ -90,7 +91,9 @@ Outcome Ticket::settle() {
     if (answer_ == nullptr) {
       if (auto status = client_.ensure_live(deadline_); !status.ok()) return give_up(status);
       if (!fits()) return give_up(too_large());
-      if (channel_ == Channel::admin) {
+      if (channel_ == Channel::writer) {
+        if (auto status = client_.check_space(); !status.ok()) return give_up(status);
+      } else {
         if (auto ready = prepare_admin(); !ready.ok()) return give_up(ready.status());
       }
       send();

@@ -34,7 +34,7 @@ struct TlsOptions {
 struct Options {
   std::string server = "127.0.0.1:9470";   // "host:port", "[v6]:port" or "unix:/path"
   std::string token = {};                  // empty: none, for an engine in open mode
-  std::string space = "default";
+  std::string space = "default";           // the graph to work on; empty: none, for calls on spaces and the engine
   TlsOptions tls = {};
   std::uint32_t timeout_ms = 5000;           // the deadline of a call, all its retries included
   std::uint32_t attempt_timeout_ms = 15000;  // a connection that is silent for so long counts as lost
@@ -74,7 +74,8 @@ struct Outcome {
 /// `timeout_ms` 0 means Options::timeout_ms. No function throws.
 class Client {
  public:
-  /// Connects, authenticates and opens the space.
+  /// Connects, authenticates and opens the space, if Options::space names one. A token that may use some spaces only can
+  /// list them by a client without a space.
   static Result<Client> connect(Options options);
   ~Client();
   Client(Client&&) noexcept;
@@ -82,6 +83,7 @@ class Client {
 
   /// Answers what the engine said of itself at the last connect.
   [[nodiscard]] const ServerInfo& server() const;
+  /// Without a name if the client works on no space: reads and changes answer invalid_argument then.
   [[nodiscard]] const SpaceInfo& space() const;
   /// Works on another space from now on.
   Status use_space(std::string_view name);

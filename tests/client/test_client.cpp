@@ -243,6 +243,32 @@ TEST_CASE("another space is another id in the commands, also after a reconnect")
   CHECK(client.engine_statistics().ok());
 }
 
+TEST_CASE("a client without a space can do all that needs none, and says what is missing for the rest") {
+  Setup setup;
+  auto options = setup.options();
+  options.space = "";
+  auto client = Setup::client(options);
+  CHECK(client.space().name.empty());
+  CHECK(client.server().version == "fake");
+  CHECK(client.list_spaces().ok());
+  CHECK(client.create_space("other").committed());
+  CHECK(client.engine_statistics().ok());
+
+  auto refused = client.submit(one_vertex("ada"));
+  CHECK(refused.fate == Fate::failed);
+  CHECK(refused.status.code() == Code::invalid_argument);
+  CHECK(client.declare_index({"", "born"}).status.code() == Code::invalid_argument);
+  CHECK(client.get("ada").status().code() == Code::invalid_argument);
+  CHECK(client.scan({}, [](ScanPage&) { return true; }).status().code() == Code::invalid_argument);
+
+  setup.engine.cut_connections();
+  CHECK(client.list_spaces().ok());
+  CHECK(client.use_space("nowhere").code() == Code::unknown_space);
+  REQUIRE(client.use_space("mine").ok());
+  CHECK(client.submit(one_vertex("ada")).committed());
+  CHECK(client.get("ada").ok());
+}
+
 TEST_CASE("a load with lost connections, overload and conflicts ends whole, each batch once") {
   Setup setup;
   auto client = setup.client();

@@ -39,9 +39,7 @@ void print_counts(const char* head, const std::vector<client::NamedCount>& count
 }  // namespace
 
 void run_space_create(Globals& globals, const SpaceArguments& arguments) {
-  // ENGRAM_SPACE may name it before it is there.
-  if (globals.space == arguments.name) globals.space = client::Options().space;
-  auto* client = open_client(globals);
+  auto* client = open_session(globals);
   if (client == nullptr) return;
   auto placement = arguments.together ? client::Placement::together : client::Placement::spread;
   auto outcome = client->create_space(arguments.name, placement, quota_of(arguments));
@@ -50,7 +48,7 @@ void run_space_create(Globals& globals, const SpaceArguments& arguments) {
 }
 
 void run_space_list(Globals& globals) {
-  auto* client = open_client(globals);
+  auto* client = open_session(globals);
   if (client == nullptr) return;
   auto answer = client->list_spaces();
   auto* spaces = checked(globals, answer);
@@ -73,7 +71,7 @@ void run_space_drop(Globals& globals, const SpaceArguments& arguments) {
   if (!arguments.yes)
     return report_usage(globals, Status(Code::invalid_argument, "this removes all of space '" + arguments.name +
                                                                     "' for good: say --yes if you mean it"));
-  auto* client = open_client(globals);
+  auto* client = open_session(globals);
   if (client == nullptr) return;
   auto outcome = client->drop_space(arguments.name);
   if (!outcome.committed() || globals.json) return report_outcome(globals, outcome);
@@ -81,7 +79,7 @@ void run_space_drop(Globals& globals, const SpaceArguments& arguments) {
 }
 
 void run_space_quota(Globals& globals, const SpaceArguments& arguments) {
-  auto* client = open_client(globals);
+  auto* client = open_session(globals);
   if (client == nullptr) return;
   auto outcome = client->set_quota(arguments.name, quota_of(arguments));
   if (!outcome.committed() || globals.json) return report_outcome(globals, outcome);
@@ -119,7 +117,7 @@ void run_stats(Globals& globals) {
 }
 
 void run_status(Globals& globals) {
-  auto* client = open_client(globals);
+  auto* client = open_session(globals);
   if (client == nullptr) return;
   const auto& server = client->server();
   auto answer = client->engine_statistics();

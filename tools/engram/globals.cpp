@@ -79,6 +79,27 @@ bool draws_on(int descriptor) {
   return ::isatty(descriptor) == 1 && (terminal == nullptr || std::strcmp(terminal, "dumb") != 0);
 }
 
+/// Reports an error. An empty `space`: none is opened.
+Result<client::Client> connect_to(Globals& globals, const std::string& space) {
+  auto options = client_options(globals);
+  if (!options.ok()) {
+    report_error(globals, options.status());
+    globals.exit_code = exit_local;
+    return options.status();
+  }
+  options->space = space;
+  auto connected = client::Client::connect(std::move(options).value());
+  if (!connected.ok()) report_error(globals, connected.status());
+  return connected;
+}
+
+client::Client* open_own(Globals& globals, const std::string& space) {
+  auto connected = connect_to(globals, space);
+  if (!connected.ok()) return nullptr;
+  globals.client = std::make_shared<client::Client>(std::move(connected).value());
+  return globals.client.get();
+}
+
 }  // namespace
 
 std::string default_data_dir() { return local_config().data.dir; }
@@ -100,25 +121,22 @@ Result<client::Options> client_options(const Globals& globals) {
   return options;
 }
 
-Result<client::Client> connect(Globals& globals) {
-  auto options = client_options(globals);
-  if (!options.ok()) {
-    report_error(globals, options.status());
-    globals.exit_code = exit_local;
-    return options.status();
-  }
-  auto connected = client::Client::connect(std::move(options).value());
-  if (!connected.ok()) report_error(globals, connected.status());
-  return connected;
-}
+Result<client::Client> connect(Globals& globals) { return connect_to(globals, globals.space); }
 
 client::Client* open_client(Globals& globals) {
-  if (!globals.client) {
-    auto connected = connect(globals);
-    if (!connected.ok()) return nullptr;
-    globals.client = std::make_shared<client::Client>(std::move(connected).value());
+  if (!globals.client) return open_own(globals, globals.space);
+  // The shell's: it may have listed spaces only, or worked on another one.
+  if (globals.client->space().name != globals.space) {
+    if (auto status = globals.client->use_space(globals.space); !status.ok()) {
+      report_error(globals, status);
+      return nullptr;
+    }
   }
   return globals.client.get();
+}
+
+client::Client* open_session(Globals& globals) {
+  return globals.client ? globals.client.get() : open_own(globals, {});
 }
 
 void report_error(Globals& globals, const Status& status) {

@@ -41,10 +41,13 @@ struct Globals {
 
 /// The client options that the globals ask for; reads the token file.
 Result<client::Options> client_options(const Globals& globals);
-/// Connects. On an error, it was reported, and globals.exit_code is set.
+/// Connects, and opens the space. On an error, it was reported, and globals.exit_code is set.
 Result<client::Client> connect(Globals& globals);
-/// The process's own client, connected if it was not. Null: the error was reported, and globals.exit_code is set.
+/// The process's own client, connected if it was not, on the space that the globals name. Null: the error was reported, and
+/// globals.exit_code is set.
 client::Client* open_client(Globals& globals);
+/// The same for calls on spaces and the engine: opens no space, which may not exist yet, or not be for this token.
+client::Client* open_session(Globals& globals);
 
 /// Where the engine of this machine's configuration and environment keeps its data.
 std::string default_data_dir();

@@ -104,7 +104,7 @@ class PipedLines final : public Lines {
 
 void use_space(Globals& globals, const std::vector<std::string>& words) {
   if (words.size() != 2) return report_usage(globals, Status(Code::invalid_argument, "use which space? use NAME"));
-  auto* client = open_client(globals);
+  auto* client = open_session(globals);
   if (client == nullptr) return;
   if (auto status = client->use_space(words[1]); !status.ok()) return report_error(globals, status);
   globals.space = words[1];
@@ -154,7 +154,7 @@ Result<std::vector<std::string>> split_words(std::string_view line) {
 
 void run_shell(Globals& globals, const std::vector<std::string>& verbs,
                void (*run_line)(Globals&, std::vector<std::string>)) {
-  auto* client = open_client(globals);
+  auto* client = open_session(globals);
   if (client == nullptr) return;
   completed_verbs = verbs;
   completed_verbs.insert(completed_verbs.end(), {"use", "help", "exit"});
