@@ -144,6 +144,20 @@ Batch Batch::slice(std::size_t first, std::size_t count) const {
   return part;
 }
 
+std::vector<std::string> Batch::keys_of(std::size_t operation) const {
+  auto read = impl_->batch.asReader().getOperations()[static_cast<unsigned>(operation)];
+  auto ends = [](schema::EdgeKey::Reader edge) {
+    return std::vector<std::string>{edge.getSource().cStr(), edge.getTarget().cStr()};
+  };
+  switch (read.which()) {
+    case schema::Operation::PUT_VERTEX: return {read.getPutVertex().getKey().cStr()};
+    case schema::Operation::DELETE_VERTEX: return {read.getDeleteVertex().getKey().cStr()};
+    case schema::Operation::PUT_EDGE: return ends(read.getPutEdge().getEdge());
+    case schema::Operation::DELETE_EDGE: return ends(read.getDeleteEdge());
+  }
+  return {};
+}
+
 Batch& Batch::put_vertex(std::string_view key, const VertexOptions& options) {
   auto put = impl_->next_operation().initPutVertex();
   set_text(key, [&](unsigned size) { return put.initKey(size); });

@@ -72,6 +72,9 @@ class Batch {
   /// that failed.
   [[nodiscard]] Batch slice(std::size_t first, std::size_t count) const;
 
+  /// The keys that an operation names: a vertex's own, or an edge's source and target. To say which one was refused.
+  [[nodiscard]] std::vector<std::string> keys_of(std::size_t operation) const;
+
   /// Used by the client library: the sealed message. Nothing can be added after that.
   struct Impl;
   [[nodiscard]] Impl& impl() { return *impl_; }

@@ -36,30 +36,47 @@ std::size_t row_of_field(std::string_view field, std::size_t rows) {
   return rows == 1 ? 0 : no_row;
 }
 
-std::string advice_for(const Status& status) {
-  if (status.code() == Code::unknown_vertex)
-    return status.message() + " (import the vertices too, or let --create-missing make them)";
-  return status.message();
+/// What was refused, for a person who knows rows and keys, not operations and their fields.
+std::string reason_of(const Status& status, const client::Batch& batch, std::size_t row) {
+  const std::string& field = status.field();
+  auto keys = batch.keys_of(row);
+  bool is_edge = keys.size() == 2;
+  const char* role = field.ends_with(".key") ? "vertex" : nullptr;
+  if (is_edge && field.ends_with(".source")) role = "source";
+  if (is_edge && field.ends_with(".target")) role = "target";
+  if (role == nullptr) return status.message() + (field.empty() ? "" : " (" + field.substr(field.find('.') + 1) + ")");
+  std::string key = '"' + (field.ends_with(".target") ? keys.back() : keys.front()) + '"';
+  if (is_edge && status.code() == Code::unknown_vertex)
+    return "there is no vertex " + key + ", the edge's " + role +
+           " (import the vertices too, or let --create-missing make them)";
+  return std::string(role) + ' ' + key + ": " + status.message();
 }
 
 }  // namespace
 
+void BatchFeeder::Rows::add(const Row& row, std::string_view raw) {
+  raws += raw;
+  rows.push_back(row);
+  rows.back().raw_end = raws.size();
+}
+
 std::string_view BatchFeeder::Rows::raw(std::size_t row) const {
-  if (raw_ends.empty()) return {};
-  std::size_t begin = row == 0 ? 0 : raw_ends[row - 1];
-  return std::string_view(raws).substr(begin, raw_ends[row] - begin);
+  std::size_t begin = row == 0 ? 0 : rows[row - 1].raw_end;
+  return std::string_view(raws).substr(begin, rows[row].raw_end - begin);
 }
 
 BatchFeeder::Rows BatchFeeder::Rows::slice(std::size_t first, std::size_t count) const {
-  Rows rows;
-  rows.file = file;
-  for (std::size_t row = first; row < first + count; ++row) {
-    rows.lines.push_back(lines[row]);
-    if (raw_ends.empty()) continue;
-    rows.raws += raw(row);
-    rows.raw_ends.push_back(rows.raws.size());
-  }
-  return rows;
+  Rows part;
+  part.file = file;
+  for (std::size_t row = first; row < first + count; ++row) part.add(rows[row], raw(row));
+  return part;
+}
+
+TextPosition BatchFeeder::Rows::position(std::size_t row, std::string_view field) const {
+  std::size_t offset = 0;
+  if (field.ends_with(".key") || field.ends_with(".source")) offset = rows[row].first_key_offset;
+  if (field.ends_with(".target")) offset = rows[row].last_key_offset;
+  return position_after({rows[row].line, 1}, raw(row).substr(0, offset));
 }
 
 BatchFeeder::BatchFeeder(FeederOptions options, RejectFile* rejects)
@@ -82,7 +99,7 @@ Status BatchFeeder::add(const Record& record, TextPosition position, std::string
   bool edges_begin = record.kind == RecordKind::edge && last_kind_ == RecordKind::vertex;
   last_kind_ = record.kind;
   std::size_t room_bytes = std::min(options_.batch_bytes, options_.max_command_bytes - command_overhead_bytes);
-  bool full = rows_.lines.size() == options_.batch_operations || batch_bytes_ + bytes > room_bytes;
+  bool full = rows_.rows.size() == options_.batch_operations || batch_bytes_ + bytes > room_bytes;
   if (full || edges_begin)
     if (Status status = send(); !status.ok()) return status;
   if (edges_begin)
@@ -90,11 +107,11 @@ Status BatchFeeder::add(const Record& record, TextPosition position, std::string
   waits_for_others_ |= keys_.add(identity_of(record), submitted_ + 1, settled());
   put(record);
   batch_bytes_ += bytes;
-  rows_.lines.push_back(position.line);
-  if (rejects_ != nullptr) {
-    rows_.raws += raw;
-    rows_.raw_ends.push_back(rows_.raws.size());
-  }
+  bool is_edge = record.kind == RecordKind::edge;
+  rows_.add({.line = position.line,
+             .first_key_offset = is_edge ? record.source_offset : record.key_offset,
+             .last_key_offset = record.target_offset},
+            raw);
   return {};
 }
 
@@ -116,8 +133,8 @@ Status BatchFeeder::send() {
   if (waits_for_others_)
     if (Status status = settle(); !status.ok()) return status;
   Rows rows = std::move(rows_);
-  rows_ = Rows{.file = rows.file, .lines = {}, .raw_ends = {}, .raws = {}};
-  rows_.lines.reserve(options_.batch_operations);
+  rows_ = Rows{.file = rows.file, .rows = {}, .raws = {}};
+  rows_.rows.reserve(options_.batch_operations);
   client::Batch batch = std::move(batch_);
   batch_ = client::Batch(options_.batch_operations);
   batch_bytes_ = 0;
@@ -167,14 +184,17 @@ bool BatchFeeder::on_failure(client::Batch& batch, const client::Outcome& outcom
   ++forgotten_;
   const Status& status = outcome.status;
   bool about_a_row = outcome.fate == client::Fate::failed && is_about_a_row(status.code());
-  std::size_t row = about_a_row ? row_of_field(status.field(), rows.lines.size()) : no_row;
+  std::size_t row = about_a_row ? row_of_field(status.field(), rows.rows.size()) : no_row;
+  RowError error;
+  if (row != no_row) error = {rows.file, rows.position(row, status.field()), reason_of(status, batch, row)};
   if (!about_a_row || rejects_ == nullptr) {
-    failure_ = row != no_row ? rows.place(row) : rows.place(0) + " to line " + std::to_string(rows.lines.back());
-    failure_ += ": " + advice_for(status);
+    failure_ = row != no_row ? error.text()
+                             : rows.file + ':' + std::to_string(rows.rows.front().line) + " to line " +
+                                   std::to_string(rows.rows.back().line) + ": " + status.message();
     return false;
   }
   if (row != no_row) {
-    Status written = rejects_->add({rows.file, {rows.lines[row], 1}, advice_for(status)}, rows.raw(row));
+    Status written = rejects_->add(error, rows.raw(row));
     if (!written.ok()) {
       failure_ = written.message();
       return false;
@@ -186,10 +206,10 @@ bool BatchFeeder::on_failure(client::Batch& batch, const client::Outcome& outcom
 
 /// In eighths: one bad row costs little, and even a batch of nothing but bad rows is sent only a few times over.
 void BatchFeeder::send_again_without(client::Batch& batch, const Rows& rows, std::size_t bad_row) {
-  std::size_t piece_rows = std::max<std::size_t>(1, rows.lines.size() / 8);
+  std::size_t piece_rows = std::max<std::size_t>(1, rows.rows.size() / 8);
   std::vector<Piece> pieces;
-  for (std::size_t first = 0; first < rows.lines.size();) {
-    std::size_t end = std::min(first + piece_rows, rows.lines.size());
+  for (std::size_t first = 0; first < rows.rows.size();) {
+    std::size_t end = std::min(first + piece_rows, rows.rows.size());
     if (first == bad_row) {
       ++first;
       continue;

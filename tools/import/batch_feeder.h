@@ -56,15 +56,22 @@ class BatchFeeder {
 
  private:
   /// Which rows are in a batch, operation by operation.
+  struct Row {
+    std::uint64_t line = 1;
+    std::size_t raw_end = 0;             // in `raws`
+    std::uint32_t first_key_offset = 0;  // of the vertex, or the source
+    std::uint32_t last_key_offset = 0;   // of the target
+  };
   struct Rows {
     std::string file;
-    std::vector<std::uint64_t> lines;
-    std::vector<std::size_t> raw_ends;   // with a reject file only
+    std::vector<Row> rows;
     std::string raws;
 
+    void add(const Row& row, std::string_view raw);
     [[nodiscard]] std::string_view raw(std::size_t row) const;
     [[nodiscard]] Rows slice(std::size_t first, std::size_t count) const;
-    [[nodiscard]] std::string place(std::size_t row) const { return file + ':' + std::to_string(lines[row]); }
+    /// Of what the engine's answer names, or of the row as a whole.
+    [[nodiscard]] TextPosition position(std::size_t row, std::string_view field) const;
   };
   struct Piece {
     client::Batch batch;

@@ -259,7 +259,7 @@ CsvReader::Scan CsvReader::bad(const char* at, std::string message) {
 }
 
 CsvReader::Next CsvReader::report_bad_row() {
-  error_position_ = position_in({begin(), end_ - begin_}, error_offset_);
+  error_position_ = position_after({line_, 1}, std::string_view(begin(), end_ - begin_).substr(0, error_offset_));
   const auto* found = static_cast<const char*>(std::memchr(begin(), '\n', end_ - begin_));
   raw_ = {begin(), static_cast<std::size_t>((found != nullptr ? found : end()) - begin())};
   row_bytes_ = raw_.size() + (found != nullptr ? 1 : 0);
@@ -311,18 +311,16 @@ void CsvReader::unescape_cells() {
   }
 }
 
-TextPosition CsvReader::position_in(std::string_view text, std::size_t offset) const {
-  std::string_view before = text.substr(0, offset);
-  TextPosition position{line_, 1};
-  for (char byte : before) {
+TextPosition position_after(TextPosition start, std::string_view text) {
+  for (char byte : text) {
     if (byte == '\n') {
-      ++position.line;
-      position.column = 1;
+      ++start.line;
+      start.column = 1;
     } else if ((static_cast<unsigned char>(byte) & 0xC0) != 0x80) {
-      ++position.column;
+      ++start.column;
     }
   }
-  return position;
+  return start;
 }
 
 }  // namespace engram::import

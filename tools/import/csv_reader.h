@@ -41,6 +41,9 @@ struct TextPosition {
   bool operator==(const TextPosition&) const = default;
 };
 
+/// The place behind `text`, which begins at `start`.
+TextPosition position_after(TextPosition start, std::string_view text);
+
 /// The rows of one input, from front to back. Empty lines are left out, a byte order mark is skipped, lines end in LF
 /// or CRLF, and the last one may lack its end. All text is checked to be UTF-8.
 ///
@@ -68,7 +71,9 @@ class CsvReader {
   /// The row as it stands in the input, without its line end.
   [[nodiscard]] std::string_view raw() const { return raw_; }
   /// Where the row's byte `offset` is in the input.
-  [[nodiscard]] TextPosition position(std::size_t offset = 0) const { return position_in(raw_, offset); }
+  [[nodiscard]] TextPosition position(std::size_t offset = 0) const {
+    return position_after({line_, 1}, raw_.substr(0, offset));
+  }
 
   [[nodiscard]] const std::string& error() const { return error_; }
   [[nodiscard]] TextPosition error_position() const { return error_position_; }
@@ -91,7 +96,6 @@ class CsvReader {
   bool fill();
   void unescape_cells();
   bool check_utf8();
-  [[nodiscard]] TextPosition position_in(std::string_view text, std::size_t offset) const;
   [[nodiscard]] bool at_end_of_input(const char* at) const { return at == buffer_.data() + end_ && end_of_input_; }
   [[nodiscard]] const char* begin() const { return buffer_.data() + begin_; }
   [[nodiscard]] const char* end() const { return buffer_.data() + end_; }

@@ -25,6 +25,10 @@ struct Record {
   std::string_view type;
   std::string_view target;
   client::EdgeOptions edge;
+  // Where their cells begin in the row's bytes; 0 in formats without cells
+  std::uint32_t key_offset = 0;
+  std::uint32_t source_offset = 0;
+  std::uint32_t target_offset = 0;
 };
 
 /// Why a row is no record, and where in it.

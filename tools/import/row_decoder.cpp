@@ -83,9 +83,15 @@ bool RowDecoder::decode(std::span<const Cell> cells, std::size_t raw_bytes, Reco
 
 bool RowDecoder::take_text_role(const Column& column, const Cell& cell, Record& record) {
   switch (column.role) {
-    case ColumnRole::vertex_key: return take_key(column, cell, composed_key_, record.key);
-    case ColumnRole::source: return take_key(column, cell, composed_source_, record.source);
-    case ColumnRole::target: return take_key(column, cell, composed_target_, record.target);
+    case ColumnRole::vertex_key:
+      record.key_offset = cell.offset;
+      return take_key(column, cell, composed_key_, record.key);
+    case ColumnRole::source:
+      record.source_offset = cell.offset;
+      return take_key(column, cell, composed_source_, record.source);
+    case ColumnRole::target:
+      record.target_offset = cell.offset;
+      return take_key(column, cell, composed_target_, record.target);
     case ColumnRole::type:
       if (cell.size > 0) record.type = cell.text();
       return cell.size <= max_name_bytes || fail(cell, problem_of_type(cell.text()));

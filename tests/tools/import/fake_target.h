@@ -70,12 +70,12 @@ class FakeTarget final : public BatchTarget {
         continue;
       }
       auto key = operations[i].getPutEdge().getEdge();
-      for (auto end : {key.getSource(), key.getTarget()}) {
-        if (known.count(end.cStr()) != 0 || operations[i].getPutEdge().getCreateMissing()) continue;
-        outcome.status = Status(Code::unknown_vertex, std::string("there is no vertex \"") + end.cStr() + '"',
-                                "operations[" + std::to_string(i) + "].edge");
-        return outcome;
-      }
+      if (operations[i].getPutEdge().getCreateMissing()) continue;
+      bool has_source = known.count(key.getSource().cStr()) != 0;
+      if (has_source && known.count(key.getTarget().cStr()) != 0) continue;
+      outcome.status = Status(Code::unknown_vertex, "There is no vertex with this key.",
+                              "operations[" + std::to_string(i) + "].putEdge.edge." + (has_source ? "target" : "source"));
+      return outcome;
     }
     for (auto operation : operations) put(operation);
     outcome.fate = client::Fate::committed;

@@ -37,6 +37,7 @@ struct Script {
     record.type = "T";
     record.target = target_key;
     record.edge.weight = weight;
+    record.target_offset = static_cast<std::uint32_t>(source.size() + 1);
     return feeder.add(record, {++line, 1}, source + ',' + target_key);
   }
 
@@ -76,7 +77,7 @@ TEST_CASE("without a reject file, the row that the engine refuses ends the load,
   REQUIRE(script.edge("a", "missing").ok());
   Status status = script.feeder.finish();
   CHECK(status.code() == Code::unknown_vertex);
-  CHECK(status.message().starts_with("file:4: there is no vertex \"missing\" (import the vertices too"));
+  CHECK(status.message().starts_with("file:4:3: there is no vertex \"missing\", the edge's target (import the"));
 }
 
 TEST_CASE("with a reject file, exactly the refused rows are in it and all others are loaded") {

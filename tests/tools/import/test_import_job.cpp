@@ -4,6 +4,7 @@
 
 #include "storage/files/posix_files.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/text_file.h"
 #include "tests/tools/import/fake_target.h"
 #include "tests/tools/import/import_script.h"
 #include "tools/import/import_job.h"
@@ -140,6 +141,27 @@ TEST_CASE("a bad row stops the load, or goes to the reject file") {
   REQUIRE(std::getline(rejected, row));
   CHECK(comment.starts_with("# " + file + ":3:3: age:int: \"x\" is not an integer"));
   CHECK(row == "b,x");
+}
+
+TEST_CASE("a row that the engine refuses is named with column and key") {
+  Folder folder;
+  FakeTarget target;
+  ImportOptions options;
+  std::string edges = folder.write("e.csv", "~id,note:String,~from,~to,~label\n"
+                                            "1,x,a,b,T\n"
+                                            "2,\"two\nlines, é\",a,nobody,T\n"
+                                            "3,é,\"no \"\"one\",b,T\n");
+  options.inputs = {{folder.write("v.csv", "~id\na\nb\n")}, {edges}};
+  CHECK(run(target, options).status.message().starts_with(
+      edges + ":4:13: there is no vertex \"nobody\", the edge's target (import the vertices too"));
+
+  options.reject_path = folder.directory / "rejected.txt";
+  auto [status, summary] = run(target, options);
+  REQUIRE(status.ok());
+  CHECK(summary.rejected == 2);
+  auto rejected = engram::test::read_text(options.reject_path);
+  CHECK_THAT(rejected, Catch::Contains("# " + edges + ":5:5: there is no vertex \"no \"one\", the edge's source") &&
+                           Catch::Contains("\n3,é,\"no \"\"one\",b,T\n"));
 }
 
 TEST_CASE("several groups of ids need a decision") {
