@@ -59,6 +59,8 @@ class EngramServer final : public schema::Engram::Server {
       services.limiter->failed(peer);
       services.metrics->connections.authentication_failures.add();
       log_event(LogLevel::warn, "authentication failed", {{"peer", state_->peer}});
+      if (token.size() == 0)
+        return Status(Code::unauthenticated, "this engine needs a token: --token-file, or Options::token of a client", "token");
     }
     return grant;
   }
