@@ -5,97 +5,87 @@
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
+#include "actors/messages/field_check.h"
 #include "actors/partition/core/batch_applier.h"
-#include "storage/base/graph_limits.h"
-#include "storage/hot/properties.h"
 
 namespace engram {
 namespace {
 
-/// A list of `size` entries, one of which is checked; the first error wins.
+/// A list, one entry of which is checked at a time; the first error wins.
 template <typename List, typename Check>
-Status check_each(const List& list, const std::string& field, Check&& check) {
+Status check_each(const List& list, const FieldPath& field, Check&& check) {
   for (unsigned i = 0; i < list.size(); ++i)
-    if (Status status = check(list[i], field + "[" + std::to_string(i) + "]"); !status.ok()) return status;
+    if (Status status = check(list[i], field.at(i)); !status.ok()) return status;
   return {};
 }
 
-Status check_count(std::size_t count, std::size_t limit, const std::string& field) {
+Status check_count(std::size_t count, std::size_t limit, const FieldPath& field) {
   if (count <= limit) return {};
-  return {Code::too_large, field + " has " + std::to_string(count) + " entries; at most " + std::to_string(limit) +
-                               " are allowed.", field, limit};
+  return {Code::too_large, "It has " + std::to_string(count) + " entries; at most " + std::to_string(limit) +
+                               " are allowed.", field.text(), limit};
 }
 
-Status check_text(capnp::Text::Reader text, std::size_t limit, const std::string& field) {
-  if (text.size() == 0) return {Code::invalid_argument, field + " is empty.", field};
-  if (text.size() > limit)
-    return {Code::too_large, field + " has " + std::to_string(text.size()) + " bytes; at most " +
-                                 std::to_string(limit) + " are allowed.", field, limit};
-  if (!is_utf8(text_of(text))) return {Code::invalid_argument, field + " is not valid UTF-8.", field};
-  return {};
-}
-
-Status check_properties(capnp::List<schema::Property>::Reader properties, const std::string& field) {
+Status check_properties(capnp::List<schema::Property>::Reader properties, const FieldPath& field) {
   if (Status status = check_count(properties.size(), CommandLimits::max_names, field); !status.ok()) return status;
-  return check_each(properties, field, [](schema::Property::Reader property, const std::string& at) {
-    Status status = check_name(property.getName(), at + ".name");
-    return status.ok() ? check_value(property.getValue(), at + ".value") : status;
+  return check_each(properties, field, [](schema::Property::Reader property, const FieldPath& at) {
+    Status status = check_name(property.getName(), at / "name");
+    return status.ok() ? check_value(property.getValue(), at / "value") : status;
   });
 }
 
-Status check_labels(capnp::List<capnp::Text>::Reader labels, const std::string& field) {
+Status check_labels(capnp::List<capnp::Text>::Reader labels, const FieldPath& field) {
   if (Status status = check_count(labels.size(), CommandLimits::max_names, field); !status.ok()) return status;
   return check_each(labels, field, check_name);
 }
 
-Status check_edge_key(schema::EdgeKey::Reader edge, const std::string& field) {
-  Status status = check_key(edge.getSource(), field + ".source");
-  if (status.ok()) status = check_key(edge.getTarget(), field + ".target");
-  if (status.ok()) status = check_name(edge.getType(), field + ".type");
+Status check_edge_key(schema::EdgeKey::Reader edge, const FieldPath& field) {
+  Status status = check_key(edge.getSource(), field / "source");
+  if (status.ok()) status = check_key(edge.getTarget(), field / "target");
+  if (status.ok()) status = check_name(edge.getType(), field / "type");
   return status;
 }
 
-Status check_mode(schema::PutMode mode, const std::string& field) {
+Status check_mode(schema::PutMode mode, const FieldPath& field) {
   if (mode <= schema::PutMode::UPDATE) return {};
-  return {Code::unsupported, field + " has a value that this engine does not know; upgrade it.", field};
+  return {Code::unsupported, "This engine does not know this value; upgrade it.", field.text()};
 }
 
-Status check_put_vertex(schema::PutVertex::Reader put, const std::string& at) {
-  Status status = check_key(put.getKey(), at + ".key");
-  if (status.ok()) status = check_mode(put.getMode(), at + ".mode");
-  if (status.ok()) status = check_labels(put.getLabels(), at + ".labels");
-  if (status.ok()) status = check_labels(put.getRemoveLabels(), at + ".removeLabels");
-  return status.ok() ? check_properties(put.getProperties(), at + ".properties") : status;
+Status check_put_vertex(schema::PutVertex::Reader put, const FieldPath& at) {
+  Status status = check_key(put.getKey(), at / "key");
+  if (status.ok()) status = check_mode(put.getMode(), at / "mode");
+  if (status.ok()) status = check_labels(put.getLabels(), at / "labels");
+  if (status.ok()) status = check_labels(put.getRemoveLabels(), at / "removeLabels");
+  return status.ok() ? check_properties(put.getProperties(), at / "properties") : status;
 }
 
-Status check_put_edge(schema::PutEdge::Reader put, const std::string& at) {
-  Status status = check_edge_key(put.getEdge(), at + ".edge");
-  if (status.ok()) status = check_mode(put.getMode(), at + ".mode");
+Status check_put_edge(schema::PutEdge::Reader put, const FieldPath& at) {
+  Status status = check_edge_key(put.getEdge(), at / "edge");
+  if (status.ok()) status = check_mode(put.getMode(), at / "mode");
   if (status.ok() && !std::isfinite(put.getWeight()))
-    status = Status(Code::invalid_argument, at + ".weight is not a finite number.", at + ".weight");
-  return status.ok() ? check_properties(put.getProperties(), at + ".properties") : status;
+    status = Status(Code::invalid_argument, "It is not a finite number.", (at / "weight").text());
+  return status.ok() ? check_properties(put.getProperties(), at / "properties") : status;
 }
 
-Status check_operation(schema::Operation::Reader operation, const std::string& at) {
+Status check_operation(schema::Operation::Reader operation, const FieldPath& at) {
   switch (operation.which()) {
-    case schema::Operation::PUT_VERTEX: return check_put_vertex(operation.getPutVertex(), at + ".putVertex");
+    case schema::Operation::PUT_VERTEX: return check_put_vertex(operation.getPutVertex(), at / "putVertex");
     case schema::Operation::DELETE_VERTEX:
-      return check_key(operation.getDeleteVertex().getKey(), at + ".deleteVertex.key");
-    case schema::Operation::PUT_EDGE: return check_put_edge(operation.getPutEdge(), at + ".putEdge");
-    case schema::Operation::DELETE_EDGE: return check_edge_key(operation.getDeleteEdge(), at + ".deleteEdge");
+      return check_key(operation.getDeleteVertex().getKey(), at / "deleteVertex" / "key");
+    case schema::Operation::PUT_EDGE: return check_put_edge(operation.getPutEdge(), at / "putEdge");
+    case schema::Operation::DELETE_EDGE: return check_edge_key(operation.getDeleteEdge(), at / "deleteEdge");
   }
-  return {Code::unsupported, at + " is an operation that this engine does not know; upgrade it.", at};
+  return {Code::unsupported, "This engine does not know this operation; upgrade it.", at.text()};
 }
 
-Status check_precondition(schema::Precondition::Reader condition, const std::string& at) {
+Status check_precondition(schema::Precondition::Reader condition, const FieldPath& at) {
   auto subject = condition.getSubject();
   Status status;
   if (subject.isVertex()) {
-    status = check_key(subject.getVertex(), at + ".vertex");
+    status = check_key(subject.getVertex(), at / "vertex");
   } else if (subject.isEdge()) {
-    status = check_edge_key(subject.getEdge(), at + ".edge");
+    status = check_edge_key(subject.getEdge(), at / "edge");
   } else {
-    status = Status(Code::unsupported, at + " has a subject that this engine does not know; upgrade it.", at);
+    status = Status(Code::unsupported, "This engine does not know this kind of subject; upgrade it.", at.text());
   }
   if (!status.ok()) return status;
   switch (condition.which()) {
@@ -104,38 +94,33 @@ Status check_precondition(schema::Precondition::Reader condition, const std::str
     case schema::Precondition::VERSION_EQUALS: return {};
     case schema::Precondition::PROPERTY_EQUALS: {
       auto wanted = condition.getPropertyEquals();
-      status = check_name(wanted.getName(), at + ".propertyEquals.name");
-      return status.ok() ? check_value(wanted.getValue(), at + ".propertyEquals.value") : status;
+      status = check_name(wanted.getName(), at / "propertyEquals" / "name");
+      return status.ok() ? check_value(wanted.getValue(), at / "propertyEquals" / "value") : status;
     }
   }
-  return {Code::unsupported, at + " is a precondition that this engine does not know; upgrade it.", at};
+  return {Code::unsupported, "This engine does not know this precondition; upgrade it.", at.text()};
 }
 
 Status check_batch(schema::Batch::Reader batch, const CommandLimits& limits) {
-  auto operations = batch.getOperations();
-  if (operations.size() == 0) return {Code::invalid_argument, "operations is empty.", "operations"};
-  Status status = check_count(operations.size(), limits.max_operations, "operations");
-  if (status.ok()) status = check_count(batch.getPreconditions().size(), limits.max_operations, "preconditions");
-  for (unsigned i = 0; status.ok() && i < operations.size(); ++i) {
-    static const std::string plain = "operation";
-    // The field's name costs more than the check: it is made only for the one operation that fails.
-    status = check_operation(operations[i], plain);
-    if (!status.ok()) return check_operation(operations[i], "operations[" + std::to_string(i) + "]");
-  }
-  return status.ok() ? check_each(batch.getPreconditions(), "preconditions", check_precondition) : status;
+  FieldPath operations("operations"), preconditions("preconditions");
+  if (batch.getOperations().size() == 0) return {Code::invalid_argument, "It must not be empty.", operations.text()};
+  Status status = check_count(batch.getOperations().size(), limits.max_operations, operations);
+  if (status.ok()) status = check_count(batch.getPreconditions().size(), limits.max_operations, preconditions);
+  if (status.ok()) status = check_each(batch.getOperations(), operations, check_operation);
+  return status.ok() ? check_each(batch.getPreconditions(), preconditions, check_precondition) : status;
 }
 
 Status check_space_name(capnp::Text::Reader name) {
-  Status status = check_text(name, CommandLimits::max_space_name_bytes, "createSpace.name");
+  Status status = check_text(name, CommandLimits::max_space_name_bytes, FieldPath("createSpace.name"));
   for (char c : text_of(name))
     if (status.ok() && (static_cast<unsigned char>(c) < 0x20 || c == 0x7f))
-      status = Status(Code::invalid_argument, "createSpace.name has a control character.", "createSpace.name");
+      status = Status(Code::invalid_argument, "It has a control character.", "createSpace.name");
   return status;
 }
 
 Status check_index(schema::Index::Reader index) {
-  Status status = index.getLabel().size() == 0 ? Status() : check_name(index.getLabel(), "index.label");
-  return status.ok() ? check_name(index.getProperty(), "index.property") : status;
+  Status status = index.getLabel().size() == 0 ? Status() : check_name(index.getLabel(), FieldPath("index.label"));
+  return status.ok() ? check_name(index.getProperty(), FieldPath("index.property")) : status;
 }
 
 Status check_content(schema::Command::Reader command, CommandKind allowed, const CommandLimits& limits) {
@@ -169,21 +154,6 @@ Status check_content(schema::Command::Reader command, CommandKind allowed, const
 }
 
 }  // namespace
-
-Status check_key(capnp::Text::Reader key, const std::string& field) {
-  return check_text(key, max_key_bytes, field);
-}
-
-Status check_name(capnp::Text::Reader name, const std::string& field) {
-  return check_text(name, max_name_bytes, field);
-}
-
-Status check_value(schema::Value::Reader value, const std::string& field) {
-  thread_local std::string scratch;
-  scratch.clear();
-  Status status = pack_value(value, scratch);
-  return status.ok() ? status : Status(status.code(), field + ": " + status.message(), field, status.limit());
-}
 
 Result<CommandBytes> check_command(Bytes bytes, CommandKind allowed, const CommandLimits& limits) {
   if (bytes.size() > limits.max_bytes)

@@ -26,9 +26,4 @@ Result<CommandBytes> check_command(Bytes bytes, CommandKind allowed, const Comma
 /// The partition that has to decide a checked command.
 PartitionId coordinator_of(schema::Command::Reader command, const SpaceRoute& space, std::uint32_t partitions);
 
-Status check_key(capnp::Text::Reader key, const std::string& field);
-Status check_name(capnp::Text::Reader name, const std::string& field);
-/// Also walks lists; refuses NaN, malformed UTF-8, and what is too deep or too large.
-Status check_value(schema::Value::Reader value, const std::string& field);
-
 }  // namespace engram

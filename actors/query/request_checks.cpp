@@ -9,14 +9,6 @@
 namespace engram {
 namespace {
 
-Status check_text(capnp::Text::Reader text, std::size_t most, const FieldPath& field) {
-  if (text.size() == 0) return {Code::invalid_argument, "It must not be empty.", field.text()};
-  if (text.size() > most)
-    return {Code::too_large, "It is longer than " + std::to_string(most) + " bytes.", field.text(), most};
-  if (!is_utf8(text_of(text))) return {Code::invalid_argument, "It is not well-formed UTF-8.", field.text()};
-  return {};
-}
-
 Status check_condition(schema::PropertyFilter::Reader condition, const FieldPath& field) {
   if (Status status = check_name(condition.getName(), field / "name"); !status.ok()) return status;
   if (condition.getComparison() > schema::Comparison::ABSENT)
@@ -38,12 +30,6 @@ Status check_weight(double weight, const FieldPath& field) {
 
 }  // namespace
 
-std::string FieldPath::text() const {
-  std::string before = parent_ == nullptr ? std::string() : parent_->text();
-  if (name_ == nullptr) return before + "[" + std::to_string(index_) + "]";
-  return before.empty() ? name_ : before + "." + name_;
-}
-
 Status first_error(std::initializer_list<Status> checks) {
   for (const Status& status : checks)
     if (!status.ok()) return status;
@@ -58,14 +44,6 @@ Status check_range(std::uint64_t value, std::uint64_t least, std::uint64_t most,
     return {Code::too_large, "It is " + std::to_string(value) + "; at most " + std::to_string(most) + " is possible.",
             field.text(), most};
   return {};
-}
-
-Status check_name(capnp::Text::Reader name, const FieldPath& field) {
-  return check_text(name, max_name_bytes, field);
-}
-
-Status check_key(capnp::Text::Reader key, const FieldPath& field) {
-  return check_text(key, max_key_bytes, field);
 }
 
 Status check_reference(schema::VertexRef::Reader reference, const FieldPath& field) {
@@ -83,12 +61,6 @@ Status check_names(capnp::List<capnp::Text>::Reader names, const FieldPath& fiel
   for (unsigned i = 0; i < names.size(); ++i)
     if (Status status = check_name(names[i], field.at(i)); !status.ok()) return status;
   return {};
-}
-
-Status check_value(schema::Value::Reader value, const FieldPath& field) {
-  std::string packed;
-  Status status = pack_value(value, packed);
-  return status.ok() ? status : Status(status.code(), status.message(), field.text(), status.limit());
 }
 
 Status check_projection(schema::Projection::Reader projection, const FieldPath& field) {

@@ -2,29 +2,11 @@
 // The checks that requests are made of. Each names the field that is wrong, and the limit if there is one.
 
 #include <cstdint>
-#include <string>
 
+#include "actors/messages/field_check.h"
 #include "schema/client.capnp.h"
-#include "storage/base/result.h"
 
 namespace engram {
-
-/// Where in a request a check is: "hops[2].edges.minWeight". Made into a text only when something is wrong.
-class FieldPath {
- public:
-  explicit FieldPath(const char* name) : name_(name) {}
-  [[nodiscard]] FieldPath at(std::size_t index) const { return {this, nullptr, index}; }
-  [[nodiscard]] FieldPath operator/(const char* name) const { return {this, name, 0}; }
-  [[nodiscard]] std::string text() const;
-
- private:
-  FieldPath(const FieldPath* parent, const char* name, std::size_t index)
-      : parent_(parent), name_(name), index_(index) {}
-
-  const FieldPath* parent_ = nullptr;  // lives longer: paths are built downward, on the stack
-  const char* name_ = nullptr;         // null: an index
-  std::size_t index_ = 0;
-};
 
 struct RequestLimits {
   static constexpr std::size_t list_items = 256;     // of names and conditions in one filter or projection
@@ -40,11 +22,8 @@ struct RequestLimits {
 };
 
 Status check_range(std::uint64_t value, std::uint64_t least, std::uint64_t most, const FieldPath& field);
-Status check_name(capnp::Text::Reader name, const FieldPath& field);
-Status check_key(capnp::Text::Reader key, const FieldPath& field);
 Status check_reference(schema::VertexRef::Reader reference, const FieldPath& field);
 Status check_names(capnp::List<capnp::Text>::Reader names, const FieldPath& field);
-Status check_value(schema::Value::Reader value, const FieldPath& field);
 Status check_projection(schema::Projection::Reader projection, const FieldPath& field);
 Status check_direction(schema::Direction direction, const FieldPath& field);
 Status check_filter(schema::VertexFilter::Reader filter, const FieldPath& field);

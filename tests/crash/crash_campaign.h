@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/crash/engine_process.h"
+#include "tests/support/engine_process.h"
 #include "tests/crash/load_worker.h"
 #include "tests/support/temporary_directory.h"
 
@@ -59,6 +59,7 @@ class CrashCampaign {
   std::optional<GraphState> read();
   void require_no_problems(std::vector<std::string> problems);
   void load_until_death(const Kill& kill);
+  void verify_offline();
 
   TemporaryDirectory directory_;
   EngineSetup setup_;

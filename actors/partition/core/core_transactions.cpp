@@ -43,6 +43,7 @@ void PartitionCore::run_prepare(const LoggedCommand& record, schema::Command::Re
   }
   if (known == prepared_.end()) {
     Prepared prepared{record, plain ? std::move(locks) : locks_of(command), result.created, plain};
+    for (const auto& [name, id] : result.created) prepared.locks.push_back({reserved_lock(id), LockMode::exclusive});
     locks_.acquire(transaction, prepared.locks);
     prepared_.emplace(transaction, std::move(prepared));
   }

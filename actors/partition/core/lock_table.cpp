@@ -27,7 +27,9 @@ void LockTable::release(const TransactionKey& owner, const std::vector<LockReque
   for (const LockRequest& request : requests) {
     auto found = entries_.find(request.name);
     if (found == entries_.end()) continue;
-    std::erase_if(found->second, [&](const Holder& holder) { return holder.owner == owner; });
+    auto& holders = found->second;
+    auto kept = std::remove_if(holders.begin(), holders.end(), [&](const Holder& one) { return one.owner == owner; });
+    holders.erase(kept, holders.end());
     if (found->second.empty()) entries_.erase(found);
   }
 }
@@ -67,6 +69,8 @@ std::uint64_t edge_lock(SpaceId space, schema::EdgeKey::Reader edge) {
   auto view = [](capnp::Text::Reader text) { return std::string_view(text.begin(), text.size()); };
   return edge_lock(space, view(edge.getSource()), view(edge.getType()), view(edge.getTarget()), edge.getRank());
 }
+
+std::uint64_t reserved_lock(VertexId id) { return id.value * 0x9E3779B97F4A7C15ULL ^ 0x72657376; }
 
 std::uint64_t space_lock(SpaceId space) { return space.value ^ 0x5370616365ULL; }
 

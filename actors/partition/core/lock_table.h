@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/inlined_vector.h>
 
 #include "schema/command.capnp.h"
 #include "storage/base/ids.h"
@@ -70,13 +71,15 @@ class LockTable {
     TransactionKey owner;
     LockMode mode;
   };
-  absl::flat_hash_map<std::uint64_t, std::vector<Holder>> entries_;
+  absl::flat_hash_map<std::uint64_t, absl::InlinedVector<Holder, 1>> entries_;  // nearly always one
 };
 
 std::uint64_t vertex_lock(SpaceId space, std::string_view key);
 std::uint64_t edge_lock(SpaceId space, std::string_view source, std::string_view type, std::string_view target,
                         std::int64_t rank);
 std::uint64_t edge_lock(SpaceId space, schema::EdgeKey::Reader edge);
+/// Of a vertex that a prepared transaction is to create: others may know its id already, by an edge at their end.
+std::uint64_t reserved_lock(VertexId id);
 std::uint64_t space_lock(SpaceId space);
 
 }  // namespace engram

@@ -200,7 +200,10 @@ std::vector<LockRequest> PartitionCore::locks_of(schema::Command::Reader command
     auto gone = text_of(command.getPrepare().getUnlinkKey());
     for (auto entry : command.getPrepare().getUnlink()) {
       HotVertex* hot = graph_.vertex(VertexId{entry.getVertex()}.local());
-      if (hot == nullptr) continue;
+      if (hot == nullptr) {  // a prepared transaction is about to create it, and its key is not known here
+        locks.push_back({reserved_lock(VertexId{entry.getVertex()}), LockMode::existence});
+        continue;
+      }
       auto own = parse_head(hot->head.bytes())->key;
       bool in = entry.getIncoming();
       // The edge itself too: a transaction that is prepared here may be about to add, change or remove it.

@@ -55,6 +55,7 @@ void race(SimulatedNode& node, std::mt19937_64& random, std::vector<Racer>& race
       if (!racer.port->frame) continue;
       Outcome outcome = racer.port->outcome();
       if (may_be_asked_again(outcome.status.code())) {
+        node.tick(20);  // clients pause, else what is in the way may never go
         ask(node, i, racer);
       } else {
         racer.outcome = outcome;
