@@ -43,6 +43,15 @@ TEST_CASE("a batch carries its header and its operations in order") {
   CHECK(operations[2].getDeleteVertex().getIfExists());
 }
 
+TEST_CASE("the keys of an operation can be asked for") {
+  Batch batch;
+  batch.put_vertex("ada").link("ada", "KNOWS", "charles").delete_vertex("bob").unlink({"x", "T", "y", 1});
+  CHECK(batch.keys_of(0) == std::vector<std::string>{"ada"});
+  CHECK(batch.keys_of(1) == std::vector<std::string>{"ada", "charles"});
+  CHECK(batch.keys_of(2) == std::vector<std::string>{"bob"});
+  CHECK(batch.keys_of(3) == std::vector<std::string>{"x", "y"});
+}
+
 TEST_CASE("a batch may hold more or fewer operations than were expected") {
   for (std::size_t expected : {1U, 16U, 5000U}) {
     for (int count : {1, 2, 17, 3000}) {
