@@ -99,12 +99,25 @@ class ReferenceGraph {
   };
   [[nodiscard]] std::vector<Step> steps(const std::string& from, Way way, const EdgeCondition& condition) const {
     std::vector<Step> steps;
-    for (const auto& [slot, edge] : edges) {
-      if (!condition.admits(edge)) continue;
+    auto look_at = [&](const ReferenceEdge& edge) {
+      if (!condition.admits(edge)) return;
       if (way != Way::in && edge.source == from) steps.push_back({edge.target, &edge});
       if (way != Way::out && edge.target == from) steps.push_back({edge.source, &edge});
+    };
+    if (edges_at_.empty()) {
+      for (const auto& [slot, edge] : edges) look_at(edge);
+    } else if (auto found = edges_at_.find(from); found != edges_at_.end()) {
+      for (const ReferenceEdge* edge : found->second) look_at(*edge);
     }
     return steps;
+  }
+  /// For large graphs: from now on `steps` looks at the vertex's own edges alone. The graph may not be changed or copied
+  /// any more.
+  void index_edges() {
+    for (const auto& [slot, edge] : edges) {
+      edges_at_[edge.source].push_back(&edge);
+      if (edge.target != edge.source) edges_at_[edge.target].push_back(&edge);
+    }
   }
 
   /// levels[d]: the distinct vertices whose least depth is d.
@@ -152,6 +165,29 @@ class ReferenceGraph {
     return cost[target];
   }
 
+  /// The least sums of costs of all that can be reached, by Dijkstra, for large graphs: no cost may be negative. `cost_of`
+  /// as above.
+  template <typename CostOf>
+  [[nodiscard]] std::map<std::string, double> cheapest_from(const std::string& source, const ReferenceHop& hop,
+                                                            const CostOf& cost_of) const {
+    std::map<std::string, double> cost{{source, 0.0}};
+    std::set<std::pair<double, std::string>> open{{0.0, source}};
+    while (!open.empty()) {
+      auto [sum, from] = *open.begin();
+      open.erase(open.begin());
+      if (from != source && !hop.vertices.admits(vertices.at(from))) continue;
+      for (const Step& step : steps(from, hop.way, hop.edges)) {
+        double further = sum + cost_of(*step.edge);
+        auto known = cost.find(step.to);
+        if (std::isnan(further) || (known != cost.end() && known->second <= further)) continue;
+        if (known != cost.end()) open.erase({known->second, step.to});
+        cost[step.to] = further;
+        open.insert({further, step.to});
+      }
+    }
+    return cost;
+  }
+
   struct Recalled {
     std::vector<ReferenceHit> hits;
     std::size_t visited = 0;
@@ -174,6 +210,8 @@ class ReferenceGraph {
   [[nodiscard]] Round pass_on(const std::map<std::string, std::uint64_t>& fresh, const ReferenceRecall& request) const;
   static std::pair<std::string, std::uint64_t> greatest(const Received& received);
   static std::vector<std::string> path_to(const Spread& spread, const std::string& key);
+
+  std::map<std::string, std::vector<const ReferenceEdge*>> edges_at_;  // by either end, in the order of `edges`
 };
 
 inline ReferenceGraph::Round ReferenceGraph::pass_on(const std::map<std::string, std::uint64_t>& fresh,
