@@ -79,16 +79,6 @@ Files files_in(const std::string& directory) {
   return files;
 }
 
-/// The start ends with exit code 1; what it printed is returned.
-std::string refused_start(const EngineSetup& setup) {
-  EngineProcess engine(setup);
-  auto ended = engine.wait_end(20'000);
-  INFO(engine.output());
-  REQUIRE(ended);
-  REQUIRE(ended->code == 1);
-  return engine.output();
-}
-
 std::string find_file(const std::string& directory, const std::string& suffix, bool sealed) {
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     std::string name = entry.path().filename();

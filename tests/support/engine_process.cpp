@@ -71,4 +71,13 @@ void require_ready(EngineProcess& engine) {
   REQUIRE(ready);
 }
 
+std::string refused_start(const EngineSetup& setup) {
+  EngineProcess engine(setup);
+  auto ended = engine.wait_end(ready_timeout_ms);
+  INFO(engine.output());
+  REQUIRE(ended);
+  REQUIRE(ended->code == 1);
+  return engine.output();
+}
+
 }  // namespace engram::test

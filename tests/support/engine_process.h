@@ -50,5 +50,7 @@ class EngineProcess : public ChildProcess {
 
 /// A ready engine, or a failed test with what it printed.
 void require_ready(EngineProcess& engine);
+/// A start that must not be: it ends with exit code 1. What it printed.
+std::string refused_start(const EngineSetup& setup);
 
 }  // namespace engram::test

@@ -1,0 +1,156 @@
+// A damaged warm store, and what docs/operations.md says to do about it, step by step.
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <thread>
+
+#include "tests/crash/graph_state.h"
+#include "tests/support/engine_process.h"
+#include "tests/support/run_program.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/text_file.h"
+
+using namespace engram;
+using namespace engram::test;
+using Catch::Contains;
+
+namespace {
+
+constexpr int vertices = 1200;
+constexpr std::size_t ballast_bytes = 4000;
+
+EngineSetup setup_in(const TemporaryDirectory& directory) {
+  EngineSetup setup;
+  setup.data_dir = directory / "data";
+  setup.socket = directory / "socket";
+  setup.output = directory / "output";
+  setup.flags = {"--node-partitions", "3", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms", "50ms",
+                 "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"};
+  return setup;
+}
+
+std::string key_of(int number) { return "vertex " + std::to_string(number); }
+
+/// Vertices with edges over all partitions, some of them deleted again, an index, and a space that was dropped.
+void fill(client::Client& client) {
+  REQUIRE(client.declare_index({"Thing", "value"}).committed());
+  for (int i = 0; i < vertices; i += 20) {
+    client::Batch batch;
+    for (int number = i; number < i + 20; ++number) {
+      client::VertexOptions options;
+      options.labels = {"Thing"};
+      options.properties = {{"value", std::int64_t{number}}, {"text", "ballast" + std::string(ballast_bytes, 'b')}};
+      batch.put_vertex(key_of(number), options);
+      for (int other : {number / 2, number / 3, number - 1})
+        if (other > 0) batch.link(key_of(number), "AFTER", key_of(other));
+    }
+    REQUIRE(client.submit(batch).committed());
+  }
+  for (int i = 0; i < vertices; i += 97) REQUIRE(client.submit(client::Batch().delete_vertex(key_of(i))).committed());
+  REQUIRE(client.create_space("brief").committed());
+  REQUIRE(client.drop_space("brief").committed());
+}
+
+client::Client connected(const EngineSetup& setup) {
+  auto client = client::Client::connect({.server = setup.server(), .timeout_ms = 20'000});
+  REQUIRE(client.ok());
+  return std::move(client).value();
+}
+
+/// What the graph holds, its index included; both ends of every edge agree.
+GraphState read_all(client::Client& client, const EngineSetup& setup) {
+  std::vector<std::string> problems;
+  auto state = read_graph(client, setup.server(), problems);
+  REQUIRE(state.ok());
+  REQUIRE(problems == std::vector<std::string>());
+  client::LookupQuery query{.index = {"Thing", "value"}, .limit = vertices};
+  auto found = client.lookup(query);
+  for (int i = 0; i < 500 && found.status().code() == Code::unavailable; ++i) {  // the index is being made again
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    found = client.lookup(query);
+  }
+  REQUIRE(found.ok());
+  for (const client::Vertex& vertex : found->vertices) (*state)["found " + vertex.key] = 1;
+  return std::move(*state);
+}
+
+std::vector<std::filesystem::path> archived_segments(const EngineSetup& setup) {
+  std::vector<std::filesystem::path> segments;
+  for (const auto& entry : std::filesystem::directory_iterator(setup.data_dir + "/archived"))
+    if (entry.path().string().ends_with(".sealed.log")) segments.push_back(entry.path());
+  return segments;
+}
+
+/// A graph of which most of the log is in the archive.
+GraphState make_graph(const EngineSetup& setup) {
+  EngineProcess engine(setup);
+  require_ready(engine);
+  client::Client client = connected(setup);
+  fill(client);
+  GraphState state = read_all(client, setup);
+  for (int i = 0; i < 1000 && archived_segments(setup).size() < 2; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  REQUIRE(archived_segments(setup).size() >= 2);
+  REQUIRE(engine.terminate()->code == 0);
+  return state;
+}
+
+Ran verify(const EngineSetup& setup) { return run_program({setup.binary, "verify", "--data-dir", setup.data_dir}); }
+
+void require_well(const EngineSetup& setup) {
+  Ran ran = verify(setup);
+  INFO(ran.output << ran.errors);
+  REQUIRE(ran.exit_code == 0);
+  REQUIRE_THAT(ran.output, Contains("all is well"));
+}
+
+/// Every copy of the text, whichever of them LMDB still uses.
+void damage_values(const std::string& path) {
+  std::string data = read_text(path);
+  for (std::size_t at = 0; (at = data.find("ballast", at)) != std::string::npos; ++at) data[at] = 'B';
+  write_text(path, data);
+}
+
+void damage_header(const std::string& path) {
+  std::string data = read_text(path);
+  data.replace(0, 64, std::string(64, 'x'));
+  write_text(path, data);
+}
+
+}  // namespace
+
+TEST_CASE("A damaged warm store is made again from the log as docs/operations.md says, and all is well") {
+  TemporaryDirectory directory;
+  EngineSetup setup = setup_in(directory);
+  GraphState before = make_graph(setup);
+  require_well(setup);
+  std::string store = setup.data_dir + "/warm/p1";
+  SECTION("some of its values are damaged") { damage_values(store + "/data.mdb"); }
+  SECTION("its header is damaged") { damage_header(store + "/data.mdb"); }
+
+  CHECK_THAT(refused_start(setup), Contains("docs/operations.md") && Contains("warm/pN") && Contains("archived"));
+  Ran found = verify(setup);  // step 1
+  CHECK(found.exit_code == 1);
+  CHECK_THAT(found.output, Contains("partition 1"));
+
+  std::filesystem::remove_all(store);  // step 2
+  // Whoever leaves the next step out is told, as often as it takes.
+  for (int i = 0; i < 2; ++i) CHECK_THAT(refused_start(setup), Contains("warm/p1 is missing") && Contains("archived/"));
+  CHECK_THAT(verify(setup).output, Contains("warm/p1 is missing"));
+  for (const auto& segment : archived_segments(setup))  // step 3
+    std::filesystem::rename(segment, setup.data_dir / segment.filename());
+
+  for (int start = 0; start < 2; ++start) {  // step 4
+    EngineProcess engine(setup);
+    require_ready(engine);
+    client::Client client = connected(setup);
+    CHECK((read_all(client, setup) == before));
+    REQUIRE(client.submit(client::Batch().put_vertex(key_of(1), {})).committed());  // and writes go on
+    for (int i = 0; i < 1000 && archived_segments(setup).size() < 2; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(archived_segments(setup).size() >= 2);  // back where they were
+    REQUIRE(engine.terminate()->code == 0);
+    require_well(setup);
+  }
+}
