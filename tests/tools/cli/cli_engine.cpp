@@ -24,11 +24,21 @@ CliEngine::CliEngine(const std::vector<std::string>& flags) : engine_(setup_in(d
   test::require_ready(engine_);
 }
 
+std::vector<std::string> CliEngine::environment() const {
+  return {"env", "NO_COLOR=1", "HOME=" + directory_.path(), "ENGRAM_SERVER=" + engine_.setup().server()};
+}
+
 Ran CliEngine::run(std::vector<std::string> arguments, const std::string& input) const {
-  std::vector<std::string> words = {"env", "NO_COLOR=1", "HOME=" + directory_.path(),
-                                    "ENGRAM_SERVER=" + engine_.setup().server(), engine_.setup().binary};
+  auto words = environment();
+  words.push_back(engine_.setup().binary);
   words.insert(words.end(), arguments.begin(), arguments.end());
   return run_program(words, input);
+}
+
+Ran CliEngine::run_script(const std::string& script) const {
+  auto words = environment();
+  words.insert(words.end(), {"ENGRAM=" + engine_.setup().binary, "sh", "-c", script});
+  return run_program(words);
 }
 
 int CliEngine::stop() {

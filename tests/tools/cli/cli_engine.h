@@ -20,6 +20,8 @@ class CliEngine {
 
   /// `engram` with these arguments, against this engine.
   [[nodiscard]] Ran run(std::vector<std::string> arguments, const std::string& input = {}) const;
+  /// A line of the system's shell in which "$ENGRAM" is the binary, against this engine.
+  [[nodiscard]] Ran run_script(const std::string& script) const;
   /// SIGTERM, and its end. The exit code.
   int stop();
 
@@ -27,6 +29,8 @@ class CliEngine {
   [[nodiscard]] std::string tcp() const { return engine_.rpc_address(); }  // "127.0.0.1:port"
 
  private:
+  [[nodiscard]] std::vector<std::string> environment() const;
+
   test::TemporaryDirectory directory_;
   test::EngineProcess engine_;
 };
