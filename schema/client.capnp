@@ -220,7 +220,7 @@ struct PathReply {
 }
 
 struct RecallRequest {
-  # Spreading activation; the rule is in DESIGN section 6 and ARCHITECTURE.md.
+  # Spreading activation; docs/recall.md has the exact rule.
   seeds @0 :List(Seed);               # 1 to 1,000.
   decay @1 :Float64 = 0.5;            # 0 < decay <= 1, once for each hop.
   threshold @2 :Float64 = 0.001;      # What is newly received and under this is not passed on.
