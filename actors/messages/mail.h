@@ -3,10 +3,12 @@
 
 #include <memory>
 #include <variant>
+#include <vector>
 
 #include "actors/messages/frame.h"
-#include "storage/base/checksum.h"
+#include "actors/partition/core/lock_table.h"
 #include "actors/partition/core/residency.h"
+#include "storage/base/checksum.h"
 #include "storage/base/ids.h"
 #include "storage/base/result.h"
 
@@ -28,7 +30,8 @@ struct RequestMail {
   Frame request;
   ReplyPortPtr port;
   PartitionId from;
-  bool waited = false;  // for the transactions that were in its way: it does not wait again
+  /// Once it had to wait: what was prepared when it came. Later transactions cannot have been acknowledged before it.
+  std::shared_ptr<const std::vector<TransactionKey>> waits_among;
 };
 /// A client's command, checked by the gateway.
 struct SubmitMail {

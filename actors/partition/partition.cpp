@@ -29,6 +29,7 @@ Partition::Partition(const CoreOptions& options, const PartitionLimits& limits, 
       next_transaction_(random | std::uint64_t{1} << 63) {}
 
 void Partition::on(RecoveredMail mail) {
+  started_ = true;
   written_back_ = mail.written_back;
   next_lsn_ = {core_.applied().value + 1};
   durable_ = core_.applied();
@@ -71,16 +72,14 @@ Status Partition::room_for_write() const {
   return {};
 }
 
-Lsn Partition::append(CommandBytes command, ReplyPortPtr port) {
+Lsn Partition::append(CommandBytes command, Gate gate) {
   Lsn lsn = next_lsn_;
   ++next_lsn_.value;
   LoggedCommand record{lsn, clock_.wall_ns(), std::move(command)};
   pending_bytes_ += record.command.bytes().size();
-  if (port) {
-    auto command_root = CommandView(record.command).root();
-    SessionKey session{command_root.getSession(), command_root.getSequence()};
-    if (session.first != 0) logged_sessions_[session] = lsn.value;
-    ports_[lsn.value] = {{std::move(port)}, session};
+  if (!gate.ports.empty()) {
+    if (gate.session.first != 0) logged_sessions_[gate.session] = lsn.value;
+    ports_[lsn.value] = std::move(gate);
   }
   // What the command will touch is loaded while the disk syncs.
   Needs needs;
@@ -90,7 +89,7 @@ Lsn Partition::append(CommandBytes command, ReplyPortPtr port) {
   return lsn;
 }
 
-void Partition::on(PeerCommandMail mail) { append(std::move(mail.command), nullptr); }
+void Partition::on(PeerCommandMail mail) { append(std::move(mail.command)); }
 
 void Partition::on(DurableMail mail) {
   durable_ = std::max(durable_, mail.lsn);
@@ -157,12 +156,28 @@ void Partition::reply_to(Lsn lsn, const Outcome& outcome) {
   }
   auto found = ports_.find(lsn.value);
   if (found == ports_.end()) return;
-  std::vector<ReplyPortPtr> ports = std::move(found->second.ports);
-  logged_sessions_.erase(found->second.session);
+  Gate gate = std::move(found->second);
   ports_.erase(found);
+  logged_sessions_.erase(gate.session);
+  if (auto lost = lost_deletes_.extract(lsn.value); !lost.empty() && outcome.status.code() == Code::conflict) {
+    host_.wake_in(retry_pause_ns);
+    again_.push_back({std::move(lost.mapped()), std::move(gate), clock_.monotonic_ns() + retry_pause_ns});
+    return;
+  }
   Failpoints::hit("partition.before_reply");
-  for (ReplyPortPtr& port : ports) port->reply(outcome_answer(outcome));
+  for (ReplyPortPtr& port : gate.ports) port->reply(outcome_answer(outcome));
   Failpoints::hit("partition.after_reply");
+}
+
+void Partition::append_again() {
+  std::int64_t now = clock_.monotonic_ns();
+  std::vector<Again> due;
+  std::erase_if(again_, [&](Again& one) {
+    if (now < one.at_ns) return false;
+    due.push_back(std::move(one));
+    return true;
+  });
+  for (Again& one : due) append(std::move(one.command), std::move(one.gate));
 }
 
 void Partition::on(RefusedMail mail) {
@@ -219,7 +234,7 @@ void Partition::run_read(RequestMail mail, int loads) {
   auto request = mail.request.read<schema::Request>();
   if (request.getDeadlineNs() != 0 && clock_.monotonic_ns() > request.getDeadlineNs())
     return mail.port->reply(error_answer({Code::deadline_exceeded, "The time given ran out; nothing was changed."}));
-  ReadOutcome outcome = read(core_, request, loads < max_loads, !mail.waited);
+  ReadOutcome outcome = read(core_, request, loads < max_loads, mail.waits_among.get());
   switch (outcome.kind) {
     case ReadOutcome::Kind::answered:
       gauges_.hot_hits.fetch_add(1, std::memory_order_relaxed);
@@ -229,8 +244,8 @@ void Partition::run_read(RequestMail mail, int loads) {
       return load(std::move(outcome.needs), [this, held, loads] { run_read(std::move(*held), loads + 1); });
     }
     case ReadOutcome::Kind::locked:
-      // Only for those that were prepared when it came: later ones cannot have been acknowledged before it started.
-      mail.waited = true;
+      if (mail.waits_among == nullptr)
+        mail.waits_among = std::make_shared<const std::vector<TransactionKey>>(core_.prepared_transactions());
       held_reads_.push_back({std::move(mail), std::move(outcome.wait_for)});
   }
 }
@@ -267,13 +282,14 @@ void Partition::on(LoadedMail mail) {
 // --- write-back and housekeeping ------------------------------------------------------------------------------------
 
 void Partition::maybe_write_back(bool now) {
-  if (write_back_running_ || core_.applied() == written_back_) return;
-  std::size_t dirty = core_.graph().hot().dirty_bytes();
+  if (write_back_running_ || !unwritten()) return;
+  std::size_t dirty = core_.graph().hot().dirty_bytes() + core_.graph().ordered().bytes();
   if (dirty_since_ns_ == 0) dirty_since_ns_ = clock_.monotonic_ns();
   bool old = clock_.monotonic_ns() - dirty_since_ns_ > limits_.write_back_after_ns;
   if (!now && dirty < limits_.write_back_bytes && !old) return;
   write_back_running_ = true;
   dirty_since_ns_ = 0;
+  index_changed_ = false;
   host_.write_back(core_.take_changes(), core_.applied());
 }
 
@@ -305,14 +321,16 @@ void Partition::on(FlushMail mail) {
 
 void Partition::continue_flush() {
   if (flushes_.empty() || !pending_.empty()) return;
-  if (core_.applied() != written_back_) return maybe_write_back(true);
+  if (unwritten()) return maybe_write_back(true);
   if (write_back_running_) return;
   for (ReplyPortPtr& port : std::exchange(flushes_, {})) port->reply(outcome_answer({}));
 }
 
 void Partition::on(TickMail) {
+  if (!started_) return;  // a tick may overtake the news that the log is replayed: nothing may be numbered before
   housekeeping();
   tick_transactions();
+  append_again();
   build_indexes();
   retry_write_back();
   maybe_write_back(false);
@@ -333,11 +351,12 @@ void Partition::housekeeping() {
   if (purge_lsn_ > core_.applied() || core_.graph().spaces().dropped().empty() || !room_for_write().ok()) return;
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::Command>().initPurge().setVertices(2000);
-  purge_lsn_ = append(CommandBytes::of(message), nullptr);
+  purge_lsn_ = append(CommandBytes::of(message));
 }
 
 void Partition::build_indexes() {
   Graph& graph = core_.graph();
+  index_changed_ = index_changed_ || !graph.spaces().dropped_indexes().empty();
   if (Status status = graph.drop_index_entries(5000); !status.ok()) host_.panic(status);
   if (!build_) {
     std::vector<SpaceId> unready = graph.spaces().unready();
@@ -353,6 +372,7 @@ void Partition::build_indexes() {
                                  return one.number == build_->index;
                                });
   if (index == nullptr || at == index->end()) return build_.reset();
+  index_changed_ = true;
   std::vector<LocalId> some;
   graph.postings().for_each_from(build_->space, at->label, build_->next, [&](LocalId id) {
     some.push_back(id);

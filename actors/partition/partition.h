@@ -27,11 +27,15 @@ class PartitionHost {
   /// Queues a record for the log. Answered by DurableMail or RefusedMail.
   virtual void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) = 0;
   virtual void send(PartitionId to, Mail mail) = 0;
+  /// The same from a thread that is not the partition's.
+  virtual void post(PartitionId to, Mail mail) = 0;
   /// Answered by LoadedMail with the same number.
   virtual void load(std::uint64_t number, Needs needs) = 0;
   /// Answered by WrittenBackMail once it is committed. If the disk is full, the host keeps the changes for later.
   virtual void write_back(std::vector<WarmChange> changes, Lsn applied) = 0;
   virtual void write_back_again() = 0;
+  /// Answered by a TickMail after that time, beside those that come anyway.
+  virtual void wake_in(std::int64_t duration_ns) = 0;
   /// Something that must not be: the process has to stop.
   [[noreturn]] virtual void panic(const Status& status) = 0;
 };
@@ -66,6 +70,16 @@ class Partition {
   struct Transaction;
   struct HeldRead;
   using SessionKey = std::pair<std::uint64_t, std::uint64_t>;
+  struct Gate {  // replies held back until their record is durable and applied
+    std::vector<ReplyPortPtr> ports;
+    SessionKey session;
+    std::int64_t deadline_ns = 0;
+  };
+  struct Again {  // a deletion that lost against a transaction: it is tried again until its time runs out
+    CommandBytes command;
+    Gate gate;
+    std::int64_t at_ns = 0;
+  };
 
   void on(RequestMail mail);
   void on(SubmitMail mail);
@@ -80,8 +94,10 @@ class Partition {
   void on(FlushMail mail);
 
   // Log and apply.
-  Lsn append(CommandBytes command, ReplyPortPtr port);
+  Lsn append(CommandBytes command, Gate gate);
+  Lsn append(CommandBytes command) { return append(std::move(command), Gate()); }
   void apply_durable();
+  void append_again();
   void carry_out(Effects effects);
   void reply_to(Lsn lsn, const Outcome& outcome);
   Status room_for_write() const;
@@ -93,6 +109,7 @@ class Partition {
   void load(Needs needs, std::function<void()> then);
 
   // Write-back and housekeeping.
+  [[nodiscard]] bool unwritten() const { return core_.applied() != written_back_ || index_changed_; }
   void maybe_write_back(bool now);
   void retry_write_back();
   void continue_flush();
@@ -136,10 +153,9 @@ class Partition {
   bool apply_waits_ = false;  // for a load
   int apply_loads_ = 0;       // for the record in front
   static constexpr int max_loads = 4;
-  struct Gate {  // replies held back until their record is durable and applied
-    std::vector<ReplyPortPtr> ports;
-    SessionKey session;
-  };
+  static constexpr std::int64_t retry_pause_ns = 1'000'000;  // after a conflict, growing
+  std::vector<Again> again_;
+  absl::flat_hash_map<std::uint64_t, CommandBytes> lost_deletes_;  // by LSN, until their abort is applied
   absl::flat_hash_map<std::uint64_t, Gate> ports_;                       // by LSN
   absl::flat_hash_map<SessionKey, std::uint64_t> logged_sessions_;       // in the log, not applied: by LSN
 
@@ -151,6 +167,8 @@ class Partition {
   Status store_full_;  // what the last try to write back failed with; it is tried again
   std::int64_t write_back_again_ns_ = 0;
   Lsn written_back_;
+  bool started_ = false;         // RecoveredMail came
+  bool index_changed_ = false;   // by building or dropping, which is no command
   std::int64_t dirty_since_ns_ = 0;
   std::vector<ReplyPortPtr> flushes_;
   ReplyPortPtr recovered_;  // who waits until nothing of before the start is undecided

@@ -22,6 +22,10 @@ void PartitionRuntime::send(PartitionId to, Mail mail) {
   deliver(services_.partitions[to.value], std::make_shared<Mail>(std::move(mail)), actor_->context());
 }
 
+void PartitionRuntime::post(PartitionId to, Mail mail) {
+  deliver(services_.partitions[to.value], std::make_shared<Mail>(std::move(mail)), nullptr);
+}
+
 void PartitionRuntime::load(std::uint64_t number, Needs needs) {
   services_.loaders->run([this, number, needs = std::move(needs)] {
     deliver(services_.partitions[self_.value], std::make_shared<Mail>(LoadedMail{number, read_parts(*store_, needs)}),
@@ -53,6 +57,10 @@ void PartitionRuntime::write_back_again() {
     }
     deliver(services_.partitions[self_.value], std::make_shared<Mail>(WrittenBackMail{status, batch->applied}), nullptr);
   });
+}
+
+void PartitionRuntime::wake_in(std::int64_t duration_ns) {
+  actor_->delayed_send(actor_, std::chrono::nanoseconds(duration_ns), std::make_shared<Mail>(TickMail{}));
 }
 
 void PartitionRuntime::panic(const Status& status) {

@@ -35,9 +35,11 @@ class PartitionRuntime final : public PartitionHost {
 
   void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) override;
   void send(PartitionId to, Mail mail) override;
+  void post(PartitionId to, Mail mail) override;
   void load(std::uint64_t number, Needs needs) override;
   void write_back(std::vector<WarmChange> changes, Lsn applied) override;
   void write_back_again() override;
+  void wake_in(std::int64_t duration_ns) override;
   [[noreturn]] void panic(const Status& status) override;
 
  private:

@@ -19,6 +19,11 @@ void Partition::on(SubmitMail mail) {
       ports_[logged->second].ports.push_back(std::move(mail.port));
       return;
     }
+    for (Again& waiting : again_) {
+      if (waiting.gate.session != session) continue;
+      waiting.gate.ports.push_back(std::move(mail.port));
+      return;
+    }
     if (auto running = transaction_sessions_.find(session); running != transaction_sessions_.end()) {
       transactions_[running->second]->ports.push_back(std::move(mail.port));
       return;
@@ -32,7 +37,7 @@ void Partition::on(SubmitMail mail) {
   if (!refused.status.ok()) return mail.port->reply(outcome_answer(refused));
   std::vector<PartitionId> participants = participants_of(command);
   if (participants.empty()) {
-    append(std::move(mail.command), std::move(mail.port));
+    append(std::move(mail.command), {{std::move(mail.port)}, session, mail.deadline_ns});
   } else {
     begin(std::move(mail), std::move(participants));
   }
@@ -110,12 +115,14 @@ void Partition::ask_for_targets(Transaction& transaction) {
 void Partition::send_prepares(Transaction& transaction) {
   CommandView view(transaction.command);
   auto command = view.root();
+  const Space* space = core_.graph().spaces().find({command.getSpace()});
+  if (command.isBatch() && space == nullptr)  // since it was asked for targets
+    return give_up(transaction, {Code::unknown_space, "There is no such space; it may have been dropped.", "space"});
   transaction.stage = Transaction::Stage::preparing;
   transaction.waiting_for = {transaction.participants.begin(), transaction.participants.end()};
   for (PartitionId participant : transaction.participants) {
     CommandBytes prepare;
     if (command.isBatch()) {
-      const Space* space = core_.graph().spaces().find({command.getSpace()});
       ShareSelector select{space->route, participant, options_.partitions};
       prepare = prepare_message(transaction.key, command, select, transaction.hints);
     } else {

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::int64_t ask_again_ns = 2'000'000'000;
 constexpr std::int64_t send_again_ns = 2'000'000'000;
-constexpr std::int64_t retry_pause_ns = 2'000'000;
 constexpr std::size_t forget_at_once = 64;
 
 /// Passes a partition's answer about keys on to the transaction that asked, by mail: it may come on another thread.
@@ -29,7 +28,7 @@ class TargetPort final : public ReplyPort {
 
 ReplyPortPtr Partition::target_port(TransactionKey key, PartitionId owner, std::vector<Hash128> keys) {
   return std::make_shared<TargetPort>([this, key, owner, keys = std::move(keys)](Frame answer) {
-    host_.send(options_.self, TargetsMail{key.number, owner, keys, std::move(answer)});
+    host_.post(options_.self, TargetsMail{key.number, owner, keys, std::move(answer)});
   });
 }
 
@@ -80,15 +79,14 @@ void Partition::all_voted(Transaction& transaction) {
   transaction.stage = Transaction::Stage::committing;
   Failpoints::hit("transaction.before_commit");
   if (transaction.deletes.value != 0) {
-    append(commit_delete_message(transaction.key, command, transaction.deletes, transaction.participants), nullptr);
+    append(commit_delete_message(transaction.key, command, transaction.deletes, transaction.participants));
     return;  // its outcome goes to who sent the command that locked the vertex
   }
   const Space* space = core_.graph().spaces().find({command.getSpace()});
   SpaceRoute route = space == nullptr ? SpaceRoute{} : space->route;
   ShareSelector own{route, options_.self, options_.partitions};
   Lsn lsn = append(commit_message(transaction.key, command, own, transaction.resolved, transaction.participants,
-                                  transaction.counts),
-                   nullptr);
+                                  transaction.counts));
   commits_[lsn.value] = transaction.key.number;
 }
 
@@ -147,11 +145,12 @@ void Partition::give_up(Transaction& transaction, const Status& status) {
   if (transaction.deletes.value == 0) return finish(transaction, outcome);
   // The lock goes, and the caller gets its answer, when this is applied.
   transaction.stage = Transaction::Stage::committing;
-  append(abort_message(transaction.key), nullptr);
+  append(abort_message(transaction.key));
 }
 
 void Partition::retry_later(Transaction& transaction) {
   bool in_time = transaction.deadline_ns == 0 || clock_.monotonic_ns() < transaction.deadline_ns;
+  if (transaction.deletes.value != 0 && in_time) lost_deletes_[transaction.deletes.value] = transaction.command;
   if (transaction.deletes.value != 0 || !in_time)
     return give_up(transaction, {Code::conflict, "Other transactions were in the way until the time ran out; retry."});
   if (transaction.stage != Transaction::Stage::committing)
@@ -162,7 +161,9 @@ void Partition::retry_later(Transaction& transaction) {
   Transaction& again = *node.mapped();
   again.key.number = next_transaction_++;
   again.stage = Transaction::Stage::backing_off;
-  again.retry_at_ns = clock_.monotonic_ns() + retry_pause_ns * std::min(again.attempts, 16);
+  std::int64_t pause_ns = retry_pause_ns * std::min(again.attempts, 16);
+  again.retry_at_ns = clock_.monotonic_ns() + pause_ns;
+  host_.wake_in(pause_ns);
   CommandView view(again.command);
   auto command = view.root();
   if (command.getSession() != 0)
@@ -183,6 +184,7 @@ void Partition::begin_delete(const Effect& effect) {
   transaction->key = effect.transaction;
   transaction->command = command_bytes;
   transaction->deletes = effect.lsn;
+  if (auto gate = ports_.find(effect.lsn.value); gate != ports_.end()) transaction->deadline_ns = gate->second.deadline_ns;
   for (auto& [participant, message] : prepares) {
     transaction->participants.push_back(participant);
     transaction->waiting_for.insert(participant);
@@ -201,7 +203,7 @@ void Partition::on_acknowledge(schema::Acknowledge::Reader acknowledge) {
   unacknowledged_.erase(found);
   auto live = transactions_.find(number);
   if (live != transactions_.end() && live->second->held_outcome) finish(*live->second, Outcome(*live->second->held_outcome));
-  if (to_forget_.size() >= forget_at_once) append(forget_message(std::exchange(to_forget_, {})), nullptr);
+  if (to_forget_.size() >= forget_at_once) append(forget_message(std::exchange(to_forget_, {})));
 }
 
 void Partition::on_ask(const TransactionKey& key, PartitionId from) {
@@ -210,7 +212,7 @@ void Partition::on_ask(const TransactionKey& key, PartitionId from) {
   // Never decided, and nobody here still works on it: abort, and say so in the log before anybody hears it.
   bool first = !askers_.contains(key.number);
   askers_[key.number].insert(from);
-  if (first) append(abort_message(key), nullptr);
+  if (first) append(abort_message(key));
 }
 
 /// Commands that a crash left waiting take effect before anybody is let in: whoever looks finds what will stay.
@@ -241,8 +243,8 @@ void Partition::send_vote(const Effect& effect) {
 
 void Partition::tick_transactions() {
   std::int64_t now = clock_.monotonic_ns();
-  for (CommandBytes& command : std::exchange(to_log_again_, {})) append(std::move(command), nullptr);
-  if (!to_forget_.empty()) append(forget_message(std::exchange(to_forget_, {})), nullptr);
+  for (CommandBytes& command : std::exchange(to_log_again_, {})) append(std::move(command));
+  if (!to_forget_.empty()) append(forget_message(std::exchange(to_forget_, {})));
   std::vector<std::uint64_t> due;
   std::vector<std::uint64_t> late;
   for (auto& [number, transaction] : transactions_) {

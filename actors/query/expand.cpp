@@ -164,12 +164,26 @@ class ExpandQuery final : public ReplyQuery<schema::ExpandReply> {
 
   void respond(QueryHost& host) {
     if (request_->getResult() == schema::ResultKind::IDS) return reply_ids(host);
+    fetch_more(host);
+  }
+
+  /// Part by part, until the reply is full: what would not fit is not asked for.
+  void fetch_more(QueryHost& host) {
+    std::span<const std::uint64_t> rest = std::span(results_).subspan(fetch_.vertices.size());
+    if (rest.empty() || fetched_bytes_ > max_reply_bytes) return reply_vertices(host);
     auto projection = request_->getProjection();
     bool keys_alone = request_->getResult() == schema::ResultKind::KEYS;
-    fetch_ = ask_vertices(results_, keys_alone ? nullptr : &projection);
-    gather(host, [this](QueryHost& to) {
-      read_vertices(fetch_, results_.size());
-      reply_vertices(to);
+    auto part = std::make_shared<VertexFetch>();
+    std::size_t count = std::min(rest.size(), fetched_at_once);
+    *part = ask_vertices(rest.first(count), keys_alone ? nullptr : &projection);
+    gather(host, [this, part, count](QueryHost& to) {
+      read_vertices(*part, count);
+      for (Frame& frame : part->kept) {
+        fetched_bytes_ += frame.read<schema::Answer>().totalSize().wordCount * sizeof(capnp::word);
+        fetch_.kept.push_back(std::move(frame));
+      }
+      fetch_.vertices.insert(fetch_.vertices.end(), part->vertices.begin(), part->vertices.end());
+      fetch_more(to);
     });
   }
 
@@ -193,6 +207,10 @@ class ExpandQuery final : public ReplyQuery<schema::ExpandReply> {
     std::size_t kept = 0, bytes = 0, from = 0;
     for (std::uint32_t& end : depth_ends_) {
       for (; from < end; ++from) {
+        if (from >= fetch_.vertices.size()) {
+          exceeded_ = schema::Limit::BYTES;
+          continue;
+        }
         schema::Vertex::Reader vertex = fetch_.vertices[from];
         bytes += vertices ? vertex.totalSize().wordCount * sizeof(capnp::word) : vertex.getKey().size();
         if (bytes > max_reply_bytes) exceeded_ = schema::Limit::BYTES;
@@ -232,6 +250,8 @@ class ExpandQuery final : public ReplyQuery<schema::ExpandReply> {
   std::vector<std::uint32_t> depth_ends_;
   schema::Limit exceeded_ = schema::Limit::NONE;
   VertexFetch fetch_;
+  std::size_t fetched_bytes_ = 0;
+  static constexpr std::size_t fetched_at_once = 2048;
 };
 
 }  // namespace

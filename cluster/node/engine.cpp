@@ -151,6 +151,11 @@ void Engine::start_actors() {
     metrics_.log.sync.record(static_cast<std::uint64_t>(sync_ns));
   };
   services_.log = system_->spawn<LogActor, caf::detached>(std::move(log));
+  // A partition that nobody writes to never tells the log: its share of old segments has to be known from the start.
+  for (auto& runtime : runtimes_) {
+    Released stored{runtime->partition().core().graph().self(), runtime->store().synced_lsn()};
+    deliver(services_.log, std::make_shared<Released>(stored), nullptr);
+  }
   Answers settled;
   for (std::size_t i = 0; i < runtimes_.size(); ++i)
     send({static_cast<std::uint16_t>(i)}, RecoveredMail{stored_[i], settled.port()}, nullptr);

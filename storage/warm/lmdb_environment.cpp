@@ -101,7 +101,12 @@ LmdbEnvironment::~LmdbEnvironment() {
   if (environment_ != nullptr) mdb_env_close(environment_);
 }
 
-std::uint64_t LmdbEnvironment::map_bytes() const {
+std::uint64_t LmdbEnvironment::map_bytes() {
+  std::lock_guard lock(mutex_);
+  return mapped_bytes();
+}
+
+std::uint64_t LmdbEnvironment::mapped_bytes() const {
   MDB_envinfo info{};
   return mdb_env_info(environment_, &info) == 0 ? info.me_mapsize : 0;
 }
@@ -157,12 +162,17 @@ Status LmdbEnvironment::grow() {
                                    std::to_string((growth_wait + growth_pause).count() * growth_waits / 1000) +
                                    " s; end it, and retry"};
   }
-  std::uint64_t old_bytes = map_bytes();
-  int error = mdb_env_set_mapsize(environment_, old_bytes * 2);
-  // On an error the old map is gone too: without a map nothing can be read, so it has to come back.
-  if (error != 0 && mdb_env_set_mapsize(environment_, old_bytes) != 0) {
-    std::fprintf(stderr, "engram: cannot map the warm store %s again: %s\n", path_.c_str(), mdb_strerror(error));
-    std::abort();
+  std::uint64_t wanted = mapped_bytes() * 2;
+  // LMDB unmaps the old map first, and is left without one if the new one fails: so that is found out before.
+  void* probe = ::mmap(nullptr, wanted, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  int error = probe == MAP_FAILED ? errno : 0;
+  if (error == 0) {
+    ::munmap(probe, wanted);
+    error = mdb_env_set_mapsize(environment_, wanted);
+    if (error != 0) {
+      std::fprintf(stderr, "engram: cannot map the warm store %s again: %s\n", path_.c_str(), mdb_strerror(error));
+      std::abort();
+    }
   }
   growing_ = false;
   changed_.notify_all();

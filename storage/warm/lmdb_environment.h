@@ -39,7 +39,7 @@ class LmdbEnvironment {
   [[nodiscard]] const WarmDirectory& directory() const { return directory_; }
   /// Whether the files were there before, and whether they have to be checked.
   [[nodiscard]] const WarmFileCheck& file_check() const { return file_check_; }
-  [[nodiscard]] std::uint64_t map_bytes() const;
+  [[nodiscard]] std::uint64_t map_bytes();
   [[nodiscard]] std::uint64_t file_bytes() const;
 
   /// Lends a read transaction that sees the last commit. Every one lent is given back, from any thread.
@@ -56,6 +56,7 @@ class LmdbEnvironment {
 
  private:
   LmdbEnvironment() = default;
+  [[nodiscard]] std::uint64_t mapped_bytes() const;  // under the mutex: it reads the map
   bool wait_for_readers(std::unique_lock<std::mutex>& lock);
 
   std::string path_;

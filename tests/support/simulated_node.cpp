@@ -17,6 +17,7 @@ class SimulatedNode::Host final : public PartitionHost {
     node_.queued_.push_back({self_, lsn, epoch, accepted_ns, command});
   }
   void send(PartitionId to, Mail mail) override { node_.deliver(self_.value, to, std::move(mail)); }
+  void post(PartitionId to, Mail mail) override { send(to, std::move(mail)); }
   void load(std::uint64_t number, Needs needs) override {
     node_.disk_.push_back([this, number, needs = std::move(needs)] {
       node_.deliver(from_disk, self_, LoadedMail{number, read_parts(*node_.stores_[self_.value], needs)});
@@ -35,6 +36,7 @@ class SimulatedNode::Host final : public PartitionHost {
       node_.deliver(from_disk, self_, WrittenBackMail{status, applied_});
     });
   }
+  void wake_in(std::int64_t) override {}  // the test's ticks come often enough
   [[noreturn]] void panic(const Status& status) override {
     throw std::runtime_error("partition " + std::to_string(self_.value) + " stops: " + status.message());
   }

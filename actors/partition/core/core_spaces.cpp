@@ -91,17 +91,22 @@ SpaceId PartitionCore::apply_space_change(SpaceId id, schema::SpaceChange::Reade
   return id;
 }
 
-void PartitionCore::run_purge(schema::Command::Reader command) {
-  SpaceTable& spaces = graph_.spaces();
-  if (spaces.dropped().empty()) return;
-  Space* space = spaces.find_even_dropped(spaces.dropped().front());
+std::vector<LocalId> PartitionCore::purge_victims(schema::Command::Reader command) {
   std::vector<LocalId> victims;
+  if (graph_.spaces().dropped().empty()) return victims;
   std::size_t limit = command.getPurge().getVertices();
-  graph_.postings().for_each_from(space->route.id, Postings::all, LocalId{0}, [&](LocalId id) {
+  graph_.postings().for_each_from(*graph_.spaces().dropped().begin(), Postings::all, LocalId{0}, [&](LocalId id) {
     victims.push_back(id);
     return victims.size() < limit;
   });
-  for (LocalId id : victims)
+  return victims;
+}
+
+void PartitionCore::run_purge(schema::Command::Reader command) {
+  SpaceTable& spaces = graph_.spaces();
+  if (spaces.dropped().empty()) return;
+  Space* space = spaces.find_even_dropped(*spaces.dropped().begin());
+  for (LocalId id : purge_victims(command))
     if (graph_.vertex_with(id, Side::out) != nullptr && graph_.vertex_with(id, Side::in) != nullptr)
       graph_.remove_vertex(id, *space);
   if (graph_.postings().count(space->route.id, Postings::all) > 0) return;

@@ -102,6 +102,7 @@ HotVertex* Graph::load_now(LocalId id, bool head, std::optional<Side> side) {
 bool Graph::install(LoadedParts parts) {
   if (parts.generation != generation_) return false;
   warm_reads_ += parts.heads.size() + parts.edges.size();
+  installed_ += parts.heads.size() + parts.edges.size() + parts.keys.size();
   if (absent_ids_.size() > max_known_absent) absent_ids_.clear();
   if (absent_keys_.size() > max_known_absent) absent_keys_.clear();
   for (LoadedParts::Head& head : parts.heads) install_head(head.id, std::move(head.head));

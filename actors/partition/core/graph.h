@@ -78,7 +78,11 @@ class Graph {
   void fill_index(Space& space, const DeclaredIndex& index, LocalId id);
   /// Removes up to so many entries of indexes that were dropped.
   Status drop_index_entries(std::size_t limit);
-  void evict() { if (hot_.bytes() > hot_.limit_bytes() && hot_.evict(4096) > 0) complete_ = false; }
+  /// Keeps up with what was taken in since the last call: every part may have to be looked at twice.
+  void evict() {
+    std::size_t budget = 4096 + 4 * std::exchange(installed_, 0);
+    if (hot_.bytes() > hot_.limit_bytes() && hot_.evict(budget) > 0) complete_ = false;
+  }
 
   /// Everything there is, is in memory.
   [[nodiscard]] bool complete() const { return complete_; }
@@ -132,6 +136,7 @@ class Graph {
   Status failure_;
   std::uint64_t generation_ = 0;
   std::uint64_t warm_reads_ = 0;
+  std::size_t installed_ = 0;  // parts, since the last eviction
   absl::flat_hash_set<LocalId> absent_ids_;         // known not to exist, until the next write-back
   absl::flat_hash_set<std::string> absent_keys_;    // by warm_key_hash
   absl::flat_hash_map<LocalId, Tombstone> tombstones_;  // deleted, and the warm store does not know yet

@@ -53,6 +53,7 @@ void Graph::take_changes(std::vector<WarmChange>& out) {
 }
 
 void Graph::committed() {
+  ++generation_;  // what was read before the commit may have what the tombstones that go now would keep out
   for (LocalId id : in_flight_) hot_.set_in_flight(id, false);
   in_flight_.clear();
   for (LocalId id : buried_in_flight_) tombstones_.erase(id);

@@ -20,7 +20,16 @@ void add_once(std::vector<TransactionKey>& out, const TransactionKey& key) {
 }  // namespace
 
 void LockTable::acquire(const TransactionKey& owner, const std::vector<LockRequest>& requests) {
-  for (const LockRequest& request : requests) entries_[request.name].push_back({owner, request.mode});
+  for (const LockRequest& request : requests) {
+    auto& holders = entries_[request.name];
+    // One entry for each owner, with its strongest mode: a batch may name a vertex ten thousand times.
+    auto own = std::find_if(holders.begin(), holders.end(), [&](const Holder& holder) { return holder.owner == owner; });
+    if (own == holders.end()) {
+      holders.push_back({owner, request.mode});
+    } else {
+      own->mode = std::max(own->mode, request.mode);
+    }
+  }
 }
 
 void LockTable::release(const TransactionKey& owner, const std::vector<LockRequest>& requests) {

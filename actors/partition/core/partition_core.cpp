@@ -9,7 +9,8 @@ namespace {
 constexpr PartitionId nobody{0xFFFF};
 
 /// A deletion is one transaction: what it unlinks elsewhere has to fit into one record of each partition's log.
-constexpr std::size_t max_edges_of_deleted_vertex = 2'000'000;
+constexpr std::size_t max_unlink_bytes = std::size_t{48} << 20;
+constexpr std::size_t unlink_bytes = 56;  // of one edge, beside its type's name
 
 capnp::ReaderOptions trusted() {
   // Checked by the gateway against its limits before it was logged, and by a checksum since.
@@ -50,6 +51,12 @@ bool PartitionCore::touch(const LoggedCommand& record, Needs& needs) {
       bool here = touch_batch({command.getSpace()}, prepare.getBatch());
       return here && needs.empty();
     }
+    case schema::Command::PURGE:
+      graph_.record_misses(&needs);
+      for (LocalId id : purge_victims(command))
+        for (Side side : {Side::out, Side::in}) graph_.vertex_with(id, side);
+      graph_.record_misses(nullptr);
+      return needs.empty();
     case schema::Command::DECIDE: {
       auto found = prepared_.find(TransactionKey::read(command.getDecide().getTransaction()));
       return found == prepared_.end() || touch(found->second.record, needs);
@@ -130,17 +137,18 @@ bool PartitionCore::run_delete_elsewhere(const LoggedCommand& record, schema::Co
   if (graph_.find_key(space->route.id, key, id) != Presence::present) return false;
   if (graph_.vertex_with(id, Side::out) == nullptr || graph_.vertex_with(id, Side::in) == nullptr) return false;
   const HotVertex& hot = *graph_.hot().peek(id);
-  bool elsewhere = false;
+  std::size_t elsewhere_bytes = 0;
   for (Side side : {Side::out, Side::in}) {
     EdgeEntry entry;
-    for (auto cursor = hot.edges(side).begin(); !elsewhere && cursor.next(entry);)
-      elsewhere = entry.slot.neighbour.partition() != self_;
+    for (auto cursor = hot.edges(side).begin(); cursor.next(entry);)
+      if (entry.slot.neighbour.partition() != self_)
+        elsewhere_bytes += unlink_bytes + graph_.dictionary().name(entry.slot.type).size();
   }
-  if (!elsewhere) return false;
-  if (hot.out.degree() + hot.in.degree() > max_edges_of_deleted_vertex) {
+  if (elsewhere_bytes == 0) return false;
+  if (elsewhere_bytes > max_unlink_bytes) {
     Outcome outcome;
     outcome.status = Status(Code::too_large, "The vertex has too many edges to go in one step; delete edges first.",
-                            "operations[0].deleteVertex.key", max_edges_of_deleted_vertex);
+                            "operations[0].deleteVertex.key", max_unlink_bytes);
     answer(record, command, std::move(outcome), effects);
     return true;
   }

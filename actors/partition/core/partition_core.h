@@ -132,6 +132,7 @@ class PartitionCore {
   void run_decide(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
   void run_abort(const LoggedCommand& record, schema::TransactionId::Reader id, Effects& effects);
   void run_purge(schema::Command::Reader command);
+  std::vector<LocalId> purge_victims(schema::Command::Reader command);
 
   void commit_delete(schema::Commit::Reader commit, Outcome& outcome, Stamp stamp);
   void apply_prepared(const Prepared& prepared, const ResolvedKeys& resolved, Stamp stamp);

@@ -8,9 +8,10 @@ namespace engram {
 
 class PartitionRead {
  public:
-  PartitionRead(PartitionCore& core, schema::Request::Reader request, ReadOutcome& outcome, bool wait_for_locks)
+  PartitionRead(PartitionCore& core, schema::Request::Reader request, ReadOutcome& outcome,
+                const std::vector<TransactionKey>* among)
       : core_(core), graph_(core.graph()), request_(request), outcome_(outcome), space_{request.getSpace()},
-        wait_for_locks_(wait_for_locks) {}
+        wait_for_locks_(core.locked()), among_(among) {}
 
   /// Fills the answer; what it says does not count if anything was missing or locked.
   void run(schema::Answer::Builder answer);
@@ -79,6 +80,12 @@ class PartitionRead {
                                         const std::function<double(const EdgeEntry&)>& cost_of);
   bool lock_free(std::string_view key, bool edges);
   void wait_for_all();
+  void keep_those_to_wait_for(std::size_t from);
+  /// Counts what is put into the answer; false: it is more than an answer may have.
+  bool has_room_for(std::size_t bytes) { return (answer_bytes_ += bytes + 64) <= max_answer_bytes; }
+  bool write_vertex(const CompiledProjection& projection, LocalId id, const VertexHead& head,
+                    schema::Vertex::Builder out);
+  void fail_too_large(Answer answer, const char* what);
   void fail(Answer answer, Status status);
 
   PartitionCore& core_;
@@ -87,6 +94,8 @@ class PartitionRead {
   ReadOutcome& outcome_;
   SpaceId space_;
   bool wait_for_locks_;
+  const std::vector<TransactionKey>* among_;  // null: all
+  std::size_t answer_bytes_ = 0;
 };
 
 /// Which sides a direction walks, in the order of the answer.

@@ -93,7 +93,7 @@ void PartitionRead::neighbors(schema::NeighborsRequest::Reader request, Answer a
     EdgeEntry entry;
     while (cursor.next(entry)) {
       if (!filter.admit(entry)) continue;
-      if (found.size() >= request.getLimit()) {
+      if (found.size() >= request.getLimit() || !has_room_for(entry.properties.size() + 128)) {
         next = {side, entry.slot, true};
         break;
       }
@@ -244,6 +244,7 @@ void PartitionRead::edges(schema::EdgesRequest::Reader request, Answer answer) {
       best = best_between(hot->out, VertexId{target}, filter, cost_of);
     }
     if (!best) continue;
+    if (!has_room_for(best->properties.size() + 128)) return fail_too_large(answer, by_keys ? "edges" : "pairs");
     write_edge(projection, VertexId::of(graph_.self(), source), parse_head(hot->head.bytes())->key, Side::out, *best,
                list[i]);
   }

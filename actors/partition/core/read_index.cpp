@@ -93,8 +93,8 @@ void PartitionRead::write_lookup(schema::LookupRequest::Reader request, const st
   if (more) reply.setExceeded(schema::Limit::RESULTS);
   auto vertices = reply.initVertices(static_cast<unsigned>(ids.size()));
   for (unsigned i = 0; i < ids.size(); ++i)
-    projection.write_vertex(parse_head(graph_.vertex(ids[i])->head.bytes()).value(),
-                            VertexId::of(graph_.self(), ids[i]), vertices[i]);
+    if (!write_vertex(projection, ids[i], parse_head(graph_.vertex(ids[i])->head.bytes()).value(), vertices[i]))
+      return fail_too_large(answer, "limit");
 }
 
 }  // namespace engram

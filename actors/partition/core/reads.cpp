@@ -1,5 +1,6 @@
 #include "actors/partition/core/reads.h"
 
+#include <algorithm>
 #include <array>
 
 #include "actors/partition/core/partition_read.h"
@@ -7,11 +8,12 @@
 
 namespace engram {
 
-ReadOutcome read(PartitionCore& core, schema::Request::Reader request, bool record_misses, bool wait_for_locks) {
+ReadOutcome read(PartitionCore& core, schema::Request::Reader request, bool record_misses,
+                 const std::vector<TransactionKey>* among) {
   ReadOutcome outcome;
   outcome.needs.generation = core.graph().generation();
   if (record_misses) core.graph().record_misses(&outcome.needs);
-  PartitionRead run(core, request, outcome, wait_for_locks && core.locked());
+  PartitionRead run(core, request, outcome, among);
   outcome.answer = Frame::build<schema::Answer>([&](schema::Answer::Builder answer) { run.run(answer); }, 256);
   core.graph().record_misses(nullptr);
   if (Status failure = core.graph().take_failure(); !failure.ok())
@@ -51,7 +53,16 @@ void PartitionRead::run(Answer answer) {
 /// What a scan or a look-up would find may just be about to be created: it waits for whatever is prepared.
 void PartitionRead::wait_for_all() {
   if (!wait_for_locks_) return;
+  std::size_t before = outcome_.wait_for.size();
   for (const TransactionKey& key : core_.prepared_transactions()) outcome_.wait_for.push_back(key);
+  keep_those_to_wait_for(before);
+}
+
+void PartitionRead::keep_those_to_wait_for(std::size_t from) {
+  if (among_ == nullptr) return;
+  auto late = [&](const TransactionKey& key) { return std::find(among_->begin(), among_->end(), key) == among_->end(); };
+  auto& all = outcome_.wait_for;
+  all.erase(std::remove_if(all.begin() + static_cast<std::ptrdiff_t>(from), all.end(), late), all.end());
 }
 
 void PartitionRead::fail(Answer answer, Status status) { write_error(status, answer.initError()); }
@@ -60,6 +71,7 @@ bool PartitionRead::lock_free(std::string_view key, bool edges) {
   if (!wait_for_locks_) return true;
   std::size_t before = outcome_.wait_for.size();
   core_.readers_wait_for(space_, key, edges, outcome_.wait_for);
+  keep_those_to_wait_for(before);
   return outcome_.wait_for.size() == before;
 }
 
@@ -116,8 +128,22 @@ void PartitionRead::get(schema::GetRequest::Reader request, Answer answer) {
     if (hot == nullptr) continue;
     auto head = parse_head(hot->head.bytes());
     if (!head.ok() || head->space != space_) continue;
-    projection.write_vertex(*head, VertexId::of(graph_.self(), *id), vertices[i]);
+    if (!write_vertex(projection, *id, *head, vertices[i])) return fail_too_large(answer, "vertices");
   }
+}
+
+bool PartitionRead::write_vertex(const CompiledProjection& projection, LocalId id, const VertexHead& head,
+                                 schema::Vertex::Builder out) {
+  constexpr std::size_t large = 4096;  // so many bytes are worth to be counted, since the projection may leave them out
+  projection.write_vertex(head, VertexId::of(graph_.self(), id), out);
+  std::size_t bytes = head.properties.size() < large ? head.properties.size()
+                                                     : out.asReader().totalSize().wordCount * sizeof(capnp::word);
+  return has_room_for(bytes + head.key.size());
+}
+
+void PartitionRead::fail_too_large(Answer answer, const char* what) {
+  fail(answer, {Code::limit_exceeded, "What is asked for is too large for one reply; ask for less at a time.", what,
+                max_answer_bytes});
 }
 
 void PartitionRead::prefetch(capnp::List<schema::VertexRef>::Reader refs, unsigned from, unsigned to) {

@@ -18,8 +18,12 @@ struct ReadOutcome {
   std::vector<TransactionKey> wait_for;
 };
 
-/// `record_misses`: false in tools and tests, where a miss may be read on the spot. `wait_for_locks`: false once the
-/// transactions that were in the way when the read came are decided: later ones cannot have been acknowledged before it.
-ReadOutcome read(PartitionCore& core, schema::Request::Reader request, bool record_misses, bool wait_for_locks = true);
+/// `record_misses`: false in tools and tests, where a miss may be read on the spot. `among`: the only transactions that
+/// it has to wait for; null: whatever is prepared.
+ReadOutcome read(PartitionCore& core, schema::Request::Reader request, bool record_misses,
+                 const std::vector<TransactionKey>* among = nullptr);
+
+/// An answer of one partition does not grow beyond this; what would is refused or, if it can go on later, cut.
+inline constexpr std::size_t max_answer_bytes = std::size_t{32} << 20;
 
 }  // namespace engram

@@ -89,9 +89,10 @@ Space& SpaceTable::insert(Space space) {
   space.route.home = home_of_space(space.name, partitions_);
   auto owned = std::make_unique<Space>(std::move(space));
   Space& result = *owned;
+  note_unready(result);
   spaces_[result.route.id.value] = std::move(owned);
   if (result.dropped) {
-    dropped_.push_back(result.route.id);
+    dropped_.insert(result.route.id);
   } else if (result.route.home == self_) {
     names_[result.name] = &result;
   }
@@ -128,17 +129,18 @@ Space& SpaceTable::create(SpaceId id, std::string_view name, Placement placement
 void SpaceTable::drop(Space& space) {
   if (space.route.home == self_) names_.erase(space.name);
   space.dropped = true;
-  dropped_.push_back(space.route.id);
+  dropped_.insert(space.route.id);
   mark_dirty(space);
 }
 
 void SpaceTable::forget(SpaceId id) {
-  std::erase(dropped_, id);
+  dropped_.erase(id);
   spaces_.erase(id.value);
   dirty_.push_back(id);
 }
 
 void SpaceTable::mark_dirty(Space& space) {
+  note_unready(space);
   if (space.dirty) return;
   space.dirty = true;
   dirty_.push_back(space.route.id);
@@ -162,13 +164,18 @@ std::vector<SpaceId> SpaceTable::all() const {
   return result;
 }
 
-std::vector<SpaceId> SpaceTable::unready() const {
-  std::vector<SpaceId> result;
-  for (const auto& [id, space] : spaces_)
-    for (const DeclaredIndex& index : space->indexes)
-      if (!index.ready) result.push_back({id});
-  std::sort(result.begin(), result.end());
-  return result;
+void SpaceTable::note_unready(const Space& space) {
+  for (const DeclaredIndex& index : space.indexes)
+    if (!index.ready) maybe_unready_.insert(space.route.id);
+}
+
+std::vector<SpaceId> SpaceTable::unready() {
+  std::erase_if(maybe_unready_, [this](SpaceId id) {
+    const Space* space = find_even_dropped(id);
+    return space == nullptr ||
+           std::all_of(space->indexes.begin(), space->indexes.end(), [](const auto& index) { return index.ready; });
+  });
+  return {maybe_unready_.begin(), maybe_unready_.end()};
 }
 
 void SpaceTable::write_info(const Space& space, schema::SpaceInfo::Builder out) const {

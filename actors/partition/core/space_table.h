@@ -74,11 +74,12 @@ class SpaceTable {
   [[nodiscard]] SpaceQuota share(const Space& space) const;
   /// Spaces whose home is this partition, by name, those behind `after`.
   void list(std::string_view after, std::size_t limit, const std::function<void(const Space&)>& visit) const;
-  [[nodiscard]] std::vector<SpaceId> dropped() const { return dropped_; }
+  /// Not purged yet; in an order that is the same after a restart.
+  [[nodiscard]] const std::set<SpaceId>& dropped() const { return dropped_; }
   /// Also dropped ones that are not purged yet; ascending.
   [[nodiscard]] std::vector<SpaceId> all() const;
   /// Spaces with an index that is not complete yet.
-  [[nodiscard]] std::vector<SpaceId> unready() const;
+  [[nodiscard]] std::vector<SpaceId> unready();
   [[nodiscard]] std::size_t size() const { return spaces_.size(); }
 
   void write_info(const Space& space, schema::SpaceInfo::Builder out) const;
@@ -94,14 +95,16 @@ class SpaceTable {
 
  private:
   Space& insert(Space space);
+  void note_unready(const Space& space);
   PartitionId self_;
   std::uint32_t partitions_;
   absl::flat_hash_map<std::uint64_t, std::unique_ptr<Space>> spaces_;
   absl::btree_map<std::string_view, Space*> names_;  // of the spaces whose home is here
-  std::vector<SpaceId> dropped_;
+  std::set<SpaceId> dropped_;
   std::vector<SpaceId> dirty_;
   std::vector<IndexNumber> dropped_indexes_;
   std::uint32_t next_index_ = 1;
+  std::set<SpaceId> maybe_unready_;  // all that are, and perhaps some that no longer are
 };
 
 /// The id of a new space: the same on every partition, and not for a client to choose.
