@@ -7,11 +7,14 @@
 #include <csignal>
 #include <thread>
 
+#include "tests/support/run_program.h"
+
 namespace engram::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto settle_timeout = std::chrono::seconds(60);
+constexpr unsigned lives_to_a_check = 10;
 constexpr int named_load_ms = 2500;  // a point that is not reached in this time is killed at random
 
 // Small and quick, so that a short life goes through everything. Flags win over them.
@@ -94,7 +97,7 @@ std::optional<GraphState> CrashCampaign::read() {
   while (engine_->running()) {  // else it was killed by its failpoint
     auto client = client::Client::connect(client_options(setup_.server()));
     std::vector<std::string> problems;
-    auto state = client.ok() ? read_graph(*client, Ledger::hubs(), random_(), problems)
+    auto state = client.ok() ? read_graph(*client, setup_.server(), problems)
                              : Result<GraphState>(client.status());
     if (state.ok() || Clock::now() > deadline) {
       if (!state.ok()) problems.push_back("the graph cannot be read: " + state.status().message());
@@ -164,8 +167,17 @@ void CrashCampaign::load_until_death(const Kill& kill) {
   REQUIRE(ended->signal == SIGKILL);
 }
 
+/// What a kill left is whole for `engram verify` as well, which reads every byte of it.
+void CrashCampaign::verify_offline() {
+  Ran ran = run_program({setup_.binary, "verify", "--data-dir", setup_.data_dir});
+  INFO("seed " << seed_ << ", life " << lives_ << "\n" << ran.output << ran.errors << engine_->output());
+  REQUIRE(ran.exit_code == 0);
+  REQUIRE_THAT(ran.output, Catch::Contains("all is well"));
+}
+
 void CrashCampaign::live_and_die(const Kill& kill) {
   if (engine_->running()) (void)engine_->kill_now();
+  if (lives_ % lives_to_a_check == lives_to_a_check - 1) verify_offline();
   ++lives_;
   ++kills_;
   std::vector<std::string> environment;

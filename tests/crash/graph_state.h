@@ -19,10 +19,9 @@ using Effects = std::map<std::string, std::optional<std::int64_t>>;
 std::string vertex_item(const std::string& key);
 std::string edge_item(const client::EdgeKey& edge);
 
-/// Reads the whole graph, and checks on the way that both ends of the edges agree and that the space's counts are true.
-/// `hubs`: vertices whose edges are all compared; of the others, some are. What is wrong is added to `problems`.
-Result<GraphState> read_graph(client::Client& client, const std::vector<std::string>& hubs, std::uint64_t seed,
-                              std::vector<std::string>& problems);
+/// Reads the whole graph, and checks on the way that both ends of every edge agree and that the space's counts are true.
+/// `server` is where `client` is connected. What is wrong is added to `problems`.
+Result<GraphState> read_graph(client::Client& client, const std::string& server, std::vector<std::string>& problems);
 
 /// Adds a line to `problems` for each item that differs, a dozen at most.
 void compare(const GraphState& expected, const GraphState& actual, std::vector<std::string>& problems);
