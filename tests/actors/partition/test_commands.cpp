@@ -107,7 +107,7 @@ void run_sequence(const SimulationOptions& options, std::uint64_t seed, int comm
 }  // namespace
 
 TEST_CASE("commands do what the model says, on any number of partitions") {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed)
+  for (std::uint64_t seed = 1; seed <= 300; ++seed)
     for (std::uint32_t partitions : {1u, 2u, 3u}) {
       SimulationOptions options;
       options.partitions = partitions;
@@ -116,7 +116,7 @@ TEST_CASE("commands do what the model says, on any number of partitions") {
 }
 
 TEST_CASE("thousands of short histories do what the model says, half of them with crashes") {
-  for (std::uint64_t seed = 1001; seed <= 6000; ++seed) {
+  for (std::uint64_t seed = 1001; seed <= 13000; ++seed) {
     SimulationOptions options;
     options.partitions = 1 + seed % 4;
     run_sequence(options, seed, 2 + static_cast<int>(seed % 9), seed % 8 >= 4);
