@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <sched.h>
+
 #include "actors/runtime/inline_unit.h"
 
 namespace engram {
@@ -49,8 +51,11 @@ caf::behavior LogActor::make_behavior() {
 }
 
 void LogActor::write_groups() {
+  // Where work comes right behind work, waking up costs as much as a short sync.
+  bool busy = Clock::now() - last_work_ <= std::chrono::nanoseconds(options_.busy_poll_ns);
   std::vector<LogInbox::Entry> entries;
   while (true) {
+    if (busy) wait_for_more();
     entries.clear();
     options_.inbox->take(entries);
     if (entries.empty()) return;
@@ -65,7 +70,14 @@ void LogActor::write_groups() {
       bytes = 0;
     }
     if (!group.empty()) write_group(group);
+    last_work_ = Clock::now();
   }
+}
+
+/// Not taken from meanwhile, the inbox has nobody woken.
+void LogActor::wait_for_more() const {
+  auto until = Clock::now() + std::chrono::nanoseconds(options_.busy_poll_ns);
+  while (options_.inbox->waiting() == 0 && Clock::now() < until) ::sched_yield();
 }
 
 void LogActor::write_group(std::vector<LogInbox::Entry>& entries) {

@@ -46,6 +46,8 @@ struct LogActorOptions {
   /// The log failed: the process must stop, at once.
   std::function<void(const Status&)> fatal;
   std::function<void(std::int64_t sync_ns, std::size_t records, std::size_t bytes)> observe;
+  /// How long it looks for more work before it sleeps, if the last came no longer ago.
+  std::int64_t busy_poll_ns = 0;
 };
 
 class LogActor : public caf::event_based_actor {
@@ -54,13 +56,17 @@ class LogActor : public caf::event_based_actor {
   caf::behavior make_behavior() override;
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   void write_groups();
+  void wait_for_more() const;
   void write_group(std::vector<LogInbox::Entry>& entries);
   void refuse(const std::vector<LogInbox::Entry>& entries, const Status& status);
 
   LogActorOptions options_;
   std::map<PartitionId, std::uint64_t> refused_epochs_;
   std::map<PartitionId, Lsn> released_;
+  Clock::time_point last_work_;
 };
 
 }  // namespace engram

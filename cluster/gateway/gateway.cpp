@@ -88,7 +88,7 @@ class Acceptor final : public kj::TaskSet::ErrorHandler {
 struct Gateway::LoopThread {
   std::vector<kj::AutoCloseFd> tcp;
   std::vector<kj::AutoCloseFd> unix_sockets;
-  kj::Maybe<kj::Own<kj::CrossThreadPromiseFulfiller<void>>> stop;
+  std::function<void()> stop;  // any thread
   std::mutex mutex;
   std::condition_variable started;
   bool running = false;
@@ -96,8 +96,9 @@ struct Gateway::LoopThread {
 
   void run(GatewayServices& services) {
     auto io = kj::setupAsyncIo();
-    GatewayLoop loop(*services.engine, *services.clock, io);
-    auto paf = kj::newPromiseAndCrossThreadFulfiller<void>();
+    GatewayLoop loop(*services.engine, *services.clock, io,
+                     static_cast<std::int64_t>(services.config->listen.busy_poll_us) * 1000);
+    auto paf = kj::newPromiseAndFulfiller<void>();
     auto inbox = loop.inbox()->serve(io.unixEventPort);
     std::vector<kj::Own<Acceptor>> acceptors;
     for (auto& fd : tcp) acceptors.push_back(kj::heap<Acceptor>(services, loop, kj::mv(fd), true));
@@ -108,7 +109,7 @@ struct Gateway::LoopThread {
                                                  }));
     {
       std::lock_guard lock(mutex);
-      stop = kj::mv(paf.fulfiller);
+      stop = [inbox = loop.inbox(), &end = *paf.fulfiller] { inbox->push([&end] { end.fulfill(); }); };
       running = true;
     }
     started.notify_all();
@@ -164,7 +165,7 @@ Gateway::~Gateway() {
     if (!loop->thread.joinable()) continue;
     {
       std::lock_guard lock(loop->mutex);
-      KJ_IF_MAYBE(stop, loop->stop) { (*stop)->fulfill(); }
+      if (loop->stop) loop->stop();
     }
     loop->thread.join();
   }

@@ -1,5 +1,6 @@
 #include "cluster/gateway/seam.h"
 
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -93,13 +94,39 @@ class GatewayLoop::Call final : public ReplyPort, public std::enable_shared_from
   kj::Maybe<kj::Own<kj::PromiseFulfiller<Frame>>> fulfiller_;
 };
 
-GatewayLoop::GatewayLoop(Engine& engine, const Clock& clock, kj::AsyncIoContext& io)
-    : engine_(engine), clock_(clock), io_(io), unit_(&engine.actors()), inbox_(std::make_shared<LoopInbox>()) {
+GatewayLoop::GatewayLoop(Engine& engine, const Clock& clock, kj::AsyncIoContext& io, std::int64_t busy_poll_ns)
+    : engine_(engine),
+      clock_(clock),
+      io_(io),
+      unit_(&engine.actors()),
+      inbox_(std::make_shared<LoopInbox>()),
+      busy_poll_ns_(busy_poll_ns) {
   this_loop = this;
+}
+
+void GatewayLoop::stay_awake() {
+  if (busy_poll_ns_ == 0) return;
+  std::int64_t now = clock_.monotonic_ns();
+  bool soon = now - std::exchange(last_work_ns_, now) <= busy_poll_ns_;
+  if (soon && !std::exchange(polling_, true)) polls_ = poll().eagerlyEvaluate(nullptr);
+}
+
+kj::Promise<void> GatewayLoop::poll() {
+  return kj::evalLast([this]() -> kj::Promise<void> {
+    if (clock_.monotonic_ns() - last_work_ns_ > busy_poll_ns_) {
+      polling_ = false;
+      return kj::READY_NOW;
+    }
+    ::sched_yield();
+    // Its answer, whether another thread called for kj's cross-thread events, goes unused: threads come by the inbox.
+    io_.unixEventPort.poll();
+    return poll();
+  });
 }
 
 kj::Promise<Frame> GatewayLoop::start(PartitionId partition, Mail mail, std::shared_ptr<Call> call,
                                       std::int64_t deadline_ns) {
+  stay_awake();
   engine_.send(partition, std::move(mail), &unit_);
   pump();
   if (call->answered()) return call->take();
@@ -162,6 +189,7 @@ void GatewayLoop::send(PartitionId partition, Frame request, std::function<void(
   auto port = std::make_shared<QueryPort>(
       [this](std::function<void()> work) { answered_here_.push_back(std::move(work)); }, inbox_, this,
       std::move(answered), std::move(cancelled));
+  stay_awake();
   engine_.send(partition, RequestMail{std::move(request), std::move(port), {}}, on_worker ? nullptr : &unit_);
 }
 

@@ -43,7 +43,8 @@ class LoopInbox {
 /// What belongs to one event loop. Only its own thread may touch it, but for the inbox.
 class GatewayLoop {
  public:
-  GatewayLoop(Engine& engine, const Clock& clock, kj::AsyncIoContext& io);
+  /// `busy_poll_ns`: see `stay_awake`; 0: sleeps at once.
+  GatewayLoop(Engine& engine, const Clock& clock, kj::AsyncIoContext& io, std::int64_t busy_poll_ns);
 
   /// Sends a request to a partition. An empty frame once `deadline_ns` (monotonic) has passed. Dropping the promise cancels
   /// what has not begun.
@@ -58,6 +59,9 @@ class GatewayLoop {
             std::shared_ptr<std::atomic<bool>> cancelled, bool on_worker);
   /// Runs the partitions that became ready, and delivers what they answered, until nothing is left to do here.
   void pump();
+  /// Where work comes right behind work, waking up costs more than most calls: if the last came no longer ago than
+  /// `busy_poll_ns`, the loop looks for more for as long before it sleeps, and lets other threads go first.
+  void stay_awake();
 
   Engine& engine() { return engine_; }
   kj::AsyncIoContext& io() { return io_; }
@@ -76,6 +80,12 @@ class GatewayLoop {
   std::shared_ptr<LoopInbox> inbox_;
   std::vector<std::function<void()>> answered_here_;
   bool pumping_ = false;
+
+  kj::Promise<void> poll();
+  std::int64_t busy_poll_ns_;
+  std::int64_t last_work_ns_ = 0;
+  bool polling_ = false;
+  kj::Promise<void> polls_ = kj::READY_NOW;
 };
 
 }  // namespace engram

@@ -143,6 +143,7 @@ void Engine::start_actors() {
   log.gauges = &log_gauges_;
   log.partitions = services_.partitions;
   log.fatal = options_.fatal;
+  log.busy_poll_ns = static_cast<std::int64_t>(options_.config.listen.busy_poll_us) * 1000;
   log.observe = [this](std::int64_t sync_ns, std::size_t records, std::size_t bytes) {
     metrics_.log.records.add(records);
     metrics_.log.bytes.add(bytes);
