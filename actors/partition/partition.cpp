@@ -3,12 +3,6 @@
 #include "storage/base/failpoint.h"
 
 namespace engram {
-namespace {
-
-constexpr std::int64_t write_back_pause_ns = 1'000'000'000;  // while the disk is full
-
-}  // namespace
-
 Frame error_answer(const Status& status) {
   return Frame::build<schema::Answer>([&](schema::Answer::Builder answer) { write_error(status, answer.initError()); });
 }
@@ -277,115 +271,6 @@ void Partition::on(LoadedMail mail) {
   // If a write-back began meanwhile it may be stale: it is not taken, and `then` asks again.
   core_.graph().install(std::move(mail.parts).value());
   then();
-}
-
-// --- write-back and housekeeping ------------------------------------------------------------------------------------
-
-void Partition::maybe_write_back(bool now) {
-  if (write_back_running_ || !unwritten()) return;
-  std::size_t dirty = core_.graph().hot().dirty_bytes() + core_.graph().ordered().bytes();
-  if (dirty_since_ns_ == 0) dirty_since_ns_ = clock_.monotonic_ns();
-  bool old = clock_.monotonic_ns() - dirty_since_ns_ > limits_.write_back_after_ns;
-  if (!now && dirty < limits_.write_back_bytes && !old) return;
-  write_back_running_ = true;
-  dirty_since_ns_ = 0;
-  index_changed_ = false;
-  host_.write_back(core_.take_changes(), core_.applied());
-}
-
-void Partition::retry_write_back() {
-  if (write_back_again_ns_ == 0 || clock_.monotonic_ns() < write_back_again_ns_) return;
-  write_back_again_ns_ = 0;
-  host_.write_back_again();
-}
-
-void Partition::on(WrittenBackMail mail) {
-  store_full_ = mail.status;
-  if (mail.status.code() == Code::disk_full) {  // nothing is lost: it is all in the log
-    write_back_again_ns_ = clock_.monotonic_ns() + write_back_pause_ns;
-    return;
-  }
-  write_back_running_ = false;
-  if (!mail.status.ok()) host_.panic(mail.status);
-  written_back_ = mail.lsn;
-  core_.written_back();
-  gauges_.write_backs.fetch_add(1, std::memory_order_relaxed);
-  continue_flush();
-  update_gauges();
-}
-
-void Partition::on(FlushMail mail) {
-  flushes_.push_back(std::move(mail.port));
-  continue_flush();
-}
-
-void Partition::continue_flush() {
-  if (flushes_.empty() || !pending_.empty()) return;
-  if (unwritten()) return maybe_write_back(true);
-  if (write_back_running_) return;
-  for (ReplyPortPtr& port : std::exchange(flushes_, {})) port->reply(outcome_answer({}));
-}
-
-void Partition::on(TickMail) {
-  if (!started_) return;  // a tick may overtake the news that the log is replayed: nothing may be numbered before
-  housekeeping();
-  tick_transactions();
-  append_again();
-  build_indexes();
-  retry_write_back();
-  maybe_write_back(false);
-  continue_flush();
-  update_gauges();
-}
-
-void Partition::housekeeping() {
-  std::int64_t now = clock_.monotonic_ns();
-  std::vector<RequestMail> expired;
-  std::erase_if(held_reads_, [&](HeldRead& held) {
-    std::int64_t deadline = held.mail.request.read<schema::Request>().getDeadlineNs();
-    if (!held.mail.port->cancelled() && (deadline == 0 || now <= deadline)) return false;
-    expired.push_back(std::move(held.mail));
-    return true;
-  });
-  for (RequestMail& mail : expired) run_read(std::move(mail));
-  if (purge_lsn_ > core_.applied() || core_.graph().spaces().dropped().empty() || !room_for_write().ok()) return;
-  capnp::MallocMessageBuilder message;
-  message.initRoot<schema::Command>().initPurge().setVertices(2000);
-  purge_lsn_ = append(CommandBytes::of(message));
-}
-
-void Partition::build_indexes() {
-  Graph& graph = core_.graph();
-  index_changed_ = index_changed_ || !graph.spaces().dropped_indexes().empty();
-  if (Status status = graph.drop_index_entries(5000); !status.ok()) host_.panic(status);
-  if (!build_) {
-    std::vector<SpaceId> unready = graph.spaces().unready();
-    if (unready.empty()) return;
-    Space* space = graph.spaces().find_even_dropped(unready.front());
-    for (const DeclaredIndex& index : space->indexes)
-      if (!index.ready) build_ = IndexBuild{space->route.id, index.number, LocalId{0}};
-  }
-  Space* space = graph.spaces().find(build_->space);
-  auto index = space == nullptr ? nullptr : &space->indexes;
-  auto at = index == nullptr ? std::vector<DeclaredIndex>::iterator()
-                             : std::find_if(index->begin(), index->end(), [&](const DeclaredIndex& one) {
-                                 return one.number == build_->index;
-                               });
-  if (index == nullptr || at == index->end()) return build_.reset();
-  index_changed_ = true;
-  std::vector<LocalId> some;
-  graph.postings().for_each_from(build_->space, at->label, build_->next, [&](LocalId id) {
-    some.push_back(id);
-    return some.size() < 5000;
-  });
-  for (LocalId id : some) graph.fill_index(*space, *at, id);
-  if (some.empty()) {
-    at->ready = true;
-    graph.spaces().mark_dirty(*space);
-    build_.reset();
-  } else {
-    build_->next = LocalId{some.back().value + 1};
-  }
 }
 
 void Partition::update_gauges() {

@@ -124,7 +124,7 @@ void Partition::send_prepares(Transaction& transaction) {
     CommandBytes prepare;
     if (command.isBatch()) {
       ShareSelector select{space->route, participant, options_.partitions};
-      prepare = prepare_message(transaction.key, command, select, transaction.hints);
+      prepare = prepare_message(transaction.key, transaction.command, select, transaction.hints);
     } else {
       prepare = prepare_space_message(transaction.key, command);
     }

@@ -85,7 +85,7 @@ void Partition::all_voted(Transaction& transaction) {
   const Space* space = core_.graph().spaces().find({command.getSpace()});
   SpaceRoute route = space == nullptr ? SpaceRoute{} : space->route;
   ShareSelector own{route, options_.self, options_.partitions};
-  Lsn lsn = append(commit_message(transaction.key, command, own, transaction.resolved, transaction.participants,
+  Lsn lsn = append(commit_message(transaction.key, transaction.command, own, transaction.resolved, transaction.participants,
                                   transaction.counts));
   commits_[lsn.value] = transaction.key.number;
 }

@@ -26,8 +26,8 @@ void write_share(schema::Batch::Reader batch, const ShareSelector& select, Init&
 }
 
 /// Room for a share in the first segment, so that a big batch is copied once and not into many segments.
-unsigned words_for(schema::Command::Reader command) {
-  return static_cast<unsigned>(std::min<std::uint64_t>(command.totalSize().wordCount + 64, std::uint64_t{1} << 23));
+unsigned words_for(const CommandBytes& command) {
+  return static_cast<unsigned>(command.bytes().size() / sizeof(capnp::word) + 64);
 }
 
 schema::Prepare::Builder begin_prepare(capnp::MessageBuilder& message, const TransactionKey& key, std::uint64_t space) {
@@ -111,9 +111,11 @@ TargetKeys targets_to_resolve(schema::Batch::Reader batch, const SpaceRoute& rou
   return found;
 }
 
-CommandBytes prepare_message(const TransactionKey& key, schema::Command::Reader command, const ShareSelector& select,
+CommandBytes prepare_message(const TransactionKey& key, const CommandBytes& bytes, const ShareSelector& select,
                              const ResolvedKeys& hints) {
-  capnp::MallocMessageBuilder message(words_for(command) + static_cast<unsigned>(hints.size()) * 3);
+  CommandView view(bytes);
+  auto command = view.root();
+  capnp::MallocMessageBuilder message(words_for(bytes) + static_cast<unsigned>(hints.size()) * 3);
   auto prepare = begin_prepare(message, key, command.getSpace());
   write_share(command.getBatch(), select, [&] { return prepare.initBatch(); });
   hints.pack(prepare.initResolved(packed_size(hints)));
@@ -126,10 +128,12 @@ CommandBytes prepare_space_message(const TransactionKey& key, schema::Command::R
   return CommandBytes::of(message);
 }
 
-CommandBytes commit_message(const TransactionKey& key, schema::Command::Reader command, const ShareSelector& own,
+CommandBytes commit_message(const TransactionKey& key, const CommandBytes& bytes, const ShareSelector& own,
                             const ResolvedKeys& resolved, const std::vector<PartitionId>& participants,
                             const BatchCounts& counts) {
-  capnp::MallocMessageBuilder message(words_for(command) + static_cast<unsigned>(resolved.size()) * 3);
+  CommandView view(bytes);
+  auto command = view.root();
+  capnp::MallocMessageBuilder message(words_for(bytes) + static_cast<unsigned>(resolved.size()) * 3);
   auto commit = begin_commit(message, key, command, participants);
   if (command.isBatch()) {
     write_share(command.getBatch(), own, [&] { return commit.initBatch(); });

@@ -36,10 +36,10 @@ using TargetKeys = std::map<PartitionId, std::vector<TargetKey>>;
 TargetKeys targets_to_resolve(schema::Batch::Reader batch, const SpaceRoute& route, PartitionId coordinator,
                               std::uint32_t partitions);
 
-CommandBytes prepare_message(const TransactionKey& key, schema::Command::Reader command, const ShareSelector& select,
+CommandBytes prepare_message(const TransactionKey& key, const CommandBytes& bytes, const ShareSelector& select,
                              const ResolvedKeys& hints);
 CommandBytes prepare_space_message(const TransactionKey& key, schema::Command::Reader command);
-CommandBytes commit_message(const TransactionKey& key, schema::Command::Reader command, const ShareSelector& own,
+CommandBytes commit_message(const TransactionKey& key, const CommandBytes& bytes, const ShareSelector& own,
                             const ResolvedKeys& resolved, const std::vector<PartitionId>& participants,
                             const BatchCounts& counts);
 CommandBytes commit_delete_message(const TransactionKey& key, schema::Command::Reader command, Lsn locked_at,

@@ -50,15 +50,10 @@ ShareResult check_plain_share(const ShareContext& context, schema::Batch::Reader
   return result;
 }
 
-ShareResult apply_plain_share(const ShareContext& context, schema::Batch::Reader batch) {
+ShareResult apply_plain_share(const ShareContext& context, schema::Batch::Reader batch,
+                              const std::vector<PlainEnds>& ends) {
   ShareRun run(context);
-  Status status;
-  std::uint32_t index = 0;
-  for (schema::Operation::Reader operation : batch.getOperations()) {
-    if (index % ShareRun::prefetch_ahead == 0) run.prefetch(batch.getOperations(), index);
-    status = run.apply(operation, index++);
-    if (!status.ok()) break;
-  }
+  Status status = run.apply_plain(batch, ends);
   ShareResult result = std::move(run).result();
   result.status = std::move(status);
   return result;

@@ -28,11 +28,20 @@ struct ShareContext {
   const ResolvedKeys* reserved = nullptr;
 };
 
+/// The two ends of a checked edge, so that they need not be looked up again. Neither here: the edge is not of this share.
+struct PlainEnds {
+  VertexId source, target;
+  NameId type;
+  bool source_here = false;
+  bool target_here = false;
+};
+
 struct ShareResult {
   Status status;  // its field names the operation: "operations[3].putEdge.edge.target"
   BatchCounts counts;
   ResolvedKeys created;   // vertices that this share created
   ResolvedKeys own_ends;  // ends of edges here whose other end is elsewhere
+  std::vector<PlainEnds> ends;  // of each operation of a checked plain share
 };
 
 /// Runs the share and keeps its effects if it succeeds. With `tentative`, its effects are taken back in any case: what
@@ -44,8 +53,9 @@ ShareResult apply_share(const ShareContext& context, schema::Batch::Reader batch
 bool is_plain_share(const Space& space, schema::Batch::Reader batch);
 /// Answers as a tentative apply_share would, without touching the graph; appends the locks that the share needs.
 ShareResult check_plain_share(const ShareContext& context, schema::Batch::Reader batch, std::vector<LockRequest>* locks);
-/// Applies a plain share that was checked, and not changed since.
-ShareResult apply_plain_share(const ShareContext& context, schema::Batch::Reader batch);
+/// Applies a plain share that was checked, and not changed since. `ends`: what the check found; empty after a restart.
+ShareResult apply_plain_share(const ShareContext& context, schema::Batch::Reader batch,
+                              const std::vector<PlainEnds>& ends);
 
 /// Notes what the share needs in memory. True: all is here.
 bool touch_share(Graph& graph, const Space& space, schema::Batch::Reader batch, Needs& needs);

@@ -123,7 +123,7 @@ Status PartitionCore::load_state(const WarmStore::View& view) {
   graph_.spaces().unpack_counters(in);
   for (std::uint64_t left = in.number(); left > 0 && in.ok(); --left) {
     TransactionKey key = unpack_transaction(in);
-    Prepared prepared{unpack_record(in), {}, {}, false};
+    Prepared prepared{unpack_record(in), {}, {}, false, {}};
     prepared.locks = unpack_locks(in);
     prepared.reserved = unpack_keys(in);
     prepared.plain = in.number() != 0;

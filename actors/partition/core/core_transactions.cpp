@@ -42,7 +42,7 @@ void PartitionCore::run_prepare(const LoggedCommand& record, schema::Command::Re
     return vote(transaction, std::move(refused), {}, effects);
   }
   if (known == prepared_.end()) {
-    Prepared prepared{record, plain ? std::move(locks) : locks_of(command), result.created, plain};
+    Prepared prepared{record, plain ? std::move(locks) : locks_of(command), result.created, plain, std::move(result.ends)};
     for (const auto& [name, id] : result.created) prepared.locks.push_back({reserved_lock(id), LockMode::exclusive});
     locks_.acquire(transaction, prepared.locks);
     prepared_.emplace(transaction, std::move(prepared));
@@ -85,7 +85,7 @@ void PartitionCore::apply_prepared(const Prepared& prepared, const ResolvedKeys&
   unlink(*space, prepare.getUnlink());
   if (!prepare.hasBatch()) return;
   ShareContext context{graph_, *space, stamp, resolved, &prepared.reserved};
-  ShareResult result = prepared.plain ? apply_plain_share(context, prepare.getBatch())
+  ShareResult result = prepared.plain ? apply_plain_share(context, prepare.getBatch(), prepared.ends)
                                       : apply_share(context, prepare.getBatch(), /*tentative=*/false);
   if (result.status.code() == Code::corrupt) return;  // the warm store failed: the owner sees the graph's failure, and stops
   if (!result.status.ok()) {
@@ -137,7 +137,7 @@ void PartitionCore::run_commit(const LoggedCommand& record, schema::Command::Rea
     ShareResult result;
     if (is_plain_share(*space, commit.getBatch())) {
       result = check_plain_share(context, commit.getBatch(), nullptr);
-      if (result.status.ok()) apply_plain_share(context, commit.getBatch());
+      if (result.status.ok()) apply_plain_share(context, commit.getBatch(), result.ends);
     } else {
       result = apply_share(context, commit.getBatch(), false);
     }

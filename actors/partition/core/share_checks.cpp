@@ -111,6 +111,8 @@ void ShareRun::prefetch(capnp::List<schema::Operation>::Reader operations, std::
 
 Status ShareRun::check_plain(schema::Batch::Reader batch, std::vector<LockRequest>* locks) {
   if (locks != nullptr) locks->reserve(batch.getOperations().size() * 3);
+  result_.ends.reserve(batch.getOperations().size());
+  result_.own_ends.reserve(batch.getOperations().size());
   index_ = 0;
   for (schema::Operation::Reader operation : batch.getOperations()) {
     if (index_ % prefetch_ahead == 0) prefetch(batch.getOperations(), index_);
@@ -124,7 +126,10 @@ Status ShareRun::check_plain_edge(schema::PutEdge::Reader put, std::vector<LockR
   auto edge = put.getEdge();
   bool source_here = is_here(edge.getSource());
   bool target_here = is_here(edge.getTarget());
-  if (!source_here && !target_here) return {};
+  if (!source_here && !target_here) {
+    result_.ends.emplace_back();
+    return {};
+  }
   // All names are interned here: the dictionary being full is found now, and not when there is no way back.
   auto type = intern(edge.getType(), "putEdge.edge.type");
   if (!type.ok()) return type.status();
@@ -146,6 +151,7 @@ Status ShareRun::check_plain_edge(schema::PutEdge::Reader put, std::vector<LockR
     auto own = text_of(source_here ? edge.getSource() : edge.getTarget());
     result_.own_ends.set(ResolvedKeys::name(space, own), source_here ? source->id : target->id);
   }
+  result_.ends.push_back({source->id, target->id, *type, source_here, target_here});
   if (locks == nullptr) return {};
   locks->push_back({name, LockMode::change});
   if (source_here) locks->push_back({vertex_lock(space, text_of(edge.getSource())), LockMode::existence});

@@ -8,6 +8,8 @@ namespace {
 /// Stands for a vertex elsewhere that has no id yet: one of its own for each key, of a partition that there is none of.
 VertexId stand_in(const Hash128& name) { return {name.low | std::uint64_t{0xFFFF} << 48}; }
 
+bool is_stand_in(VertexId id) { return id.partition().value == 0xFFFF; }
+
 /// The warm store failed under a vertex that exists. The core's owner sees the graph's failure and stops.
 Status unreadable() { return {Code::corrupt, "A vertex cannot be read from the warm store; run engram verify."}; }
 
@@ -177,6 +179,44 @@ Status ShareRun::put_edge(schema::PutEdge::Reader put) {
   if (source->here)
     if (Status status = put_edge_at_source(put, *type, source->id.local(), target->id); !status.ok()) return status;
   return target->here ? put_edge_at_target(put, *type, source->id, target->id.local()) : Status();
+}
+
+Status ShareRun::apply_plain(schema::Batch::Reader batch, const std::vector<PlainEnds>& ends) {
+  auto operations = batch.getOperations();
+  bool known = ends.size() == operations.size();
+  for (std::uint32_t i = 0; i < operations.size(); ++i) {
+    if (i % prefetch_ahead == 0) known ? prefetch(ends, i) : prefetch(operations, i);
+    index_ = i;
+    Status status = known ? apply_plain_edge(operations[i].getPutEdge(), ends[i]) : apply(operations[i], i);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+void ShareRun::prefetch(const std::vector<PlainEnds>& ends, std::size_t from) {
+  // Vertices one step before their edges, which are found through them.
+  for (std::size_t i = from; i < std::min(from + 2 * prefetch_ahead, ends.size()); ++i) {
+    bool edges = i < from + prefetch_ahead;
+    if (ends[i].source_here)
+      edges ? graph_.hot().prefetch_edges(ends[i].source.local(), Side::out) : graph_.hot().prefetch(ends[i].source.local());
+    if (ends[i].target_here)
+      edges ? graph_.hot().prefetch_edges(ends[i].target.local(), Side::in) : graph_.hot().prefetch(ends[i].target.local());
+  }
+}
+
+Status ShareRun::apply_plain_edge(schema::PutEdge::Reader put, const PlainEnds& ends) {
+  if (!ends.source_here && !ends.target_here) return {};
+  auto decided = [&](VertexId id, capnp::Text::Reader key) {  // what the check did not know, the decision does
+    const VertexId* known = is_stand_in(id) ? context_.resolved.find(ResolvedKeys::name(space_.route.id, text_of(key)))
+                                            : nullptr;
+    return known == nullptr ? id : *known;
+  };
+  if (ends.source_here) {
+    VertexId target = decided(ends.target, put.getEdge().getTarget());
+    if (Status status = put_edge_at_source(put, ends.type, ends.source.local(), target); !status.ok()) return status;
+  }
+  if (!ends.target_here) return {};
+  return put_edge_at_target(put, ends.type, decided(ends.source, put.getEdge().getSource()), ends.target.local());
 }
 
 Status ShareRun::put_edge_at_source(schema::PutEdge::Reader put, NameId type, LocalId source, VertexId target) {

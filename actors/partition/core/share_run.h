@@ -23,6 +23,7 @@ class ShareRun {
   void prefetch(capnp::List<schema::Operation>::Reader operations, std::uint32_t from);
   static constexpr std::uint32_t prefetch_ahead = 8;
   Status check_plain(schema::Batch::Reader batch, std::vector<LockRequest>* locks);
+  Status apply_plain(schema::Batch::Reader batch, const std::vector<PlainEnds>& ends);
   ShareResult result() && { return std::move(result_); }
 
  private:
@@ -39,6 +40,8 @@ class ShareRun {
   Status put_edge_at_source(schema::PutEdge::Reader put, NameId type, LocalId source, VertexId target);
   Status put_edge_at_target(schema::PutEdge::Reader put, NameId type, VertexId source, LocalId target);
   Status delete_edge(schema::EdgeKey::Reader edge);
+  void prefetch(const std::vector<PlainEnds>& ends, std::size_t from);
+  Status apply_plain_edge(schema::PutEdge::Reader put, const PlainEnds& ends);
   Status check_plain_edge(schema::PutEdge::Reader put, std::vector<LockRequest>* locks);
 
   Status check(schema::Precondition::Reader condition, std::uint32_t index);
