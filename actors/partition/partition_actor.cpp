@@ -1,8 +1,15 @@
 #include "actors/partition/partition_actor.h"
 
+#include <malloc.h>
+
 #include "storage/base/failpoint.h"
 
 namespace engram {
+namespace {
+
+constexpr std::size_t trim_pad_bytes = std::size_t{16} << 20;
+
+}  // namespace
 
 PartitionRuntime::PartitionRuntime(const CoreOptions& options, const PartitionLimits& limits,
                                    std::unique_ptr<WarmStore> store, PartitionServices& services, const Clock& clock,
@@ -56,6 +63,7 @@ void PartitionRuntime::write_back_again() {
       batch->changes = {};  // the next batch may be an hour away
     }
     deliver(services_.partitions[self_.value], std::make_shared<Mail>(WrittenBackMail{status, batch->applied}), nullptr);
+    ::malloc_trim(trim_pad_bytes);  // a write-back of a load leaves as much again as the graph takes, and none soon follows
   });
 }
 
