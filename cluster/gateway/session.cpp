@@ -98,7 +98,8 @@ class SessionServer final : public schema::Session::Server {
     std::string_view wanted(name.begin(), name.size());
     Status status = scope->status();
     if (status.ok() && !rights_->grant().allows_space(wanted))
-      status = Status(Code::permission_denied, "The token is not allowed to use this space.", "name");
+      status = Status(Code::permission_denied,
+                      "The token is not allowed to use the space \"" + std::string(wanted) + "\".", "name");
     if (!status.ok()) {
       write_error(status, context.getResults().initError());
       scope->ended(status.code());

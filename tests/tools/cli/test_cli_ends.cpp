@@ -134,7 +134,7 @@ TEST_CASE("a token for some spaces lists them, and none at all is told from a wr
   auto listed = engine.run({"space", "list", "--token-file", limited, "--json"});
   check_ended(listed, exit_ok, "");
   CHECK(json::parse(listed.output)["name"] == "mine");
-  check_ended(engine.run({"get", "ada", "--token-file", limited}), exit_refused, "not allowed to use this space");
+  check_ended(engine.run({"get", "ada", "--token-file", limited}), exit_refused, "not allowed to use the space");
   check_ended(engine.run({"shell", "--token-file", limited}, "space list\nuse mine\nput ada\nget ada\n"), exit_ok, "");
 }
 
