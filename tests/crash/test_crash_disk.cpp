@@ -119,14 +119,16 @@ void fill_make_room_and_kill(CrashCampaign& campaign, const std::function<void()
   }
   REQUIRE(campaign.engine().running());
   make_room();
-  Status status = filler.put();
-  for (int i = 0; i < 100 && !status.ok(); ++i) {
-    pause_ms(100);
-    status = filler.put();
+  // Each partition finds the room by itself, within a second.
+  for (int i = 0; i < 20; ++i) {
+    Status status = filler.put();
+    for (int tries = 0; tries < 100 && !status.ok(); ++tries) {
+      pause_ms(100);
+      status = filler.put();
+    }
+    INFO(status.message() << "\n" << campaign.engine().output());
+    REQUIRE(status.ok());
   }
-  INFO(status.message() << "\n" << campaign.engine().output());
-  REQUIRE(status.ok());
-  for (int i = 0; i < 20; ++i) REQUIRE(filler.put().ok());
   REQUIRE(campaign.verify_and_settle());
   CHECK(campaign.engine().kill_now().signal == SIGKILL);
 }
@@ -138,8 +140,8 @@ TEST_CASE("A log that reports a failed sync stops the engine, and loses nothing 
   CrashCampaign campaign({static_cast<std::uint64_t>(times), 3, {"--node-partitions", "2"}});
   (void)campaign.engine().kill_now();
   campaign.start({"ENGRAM_FAILPOINT=log.before_sync=error:" + std::to_string(times)});
-  require_ready(campaign.engine());
-  campaign.begin_load();
+  // What the kill left undecided is logged before the engine is ready: that may be the first sync.
+  if (campaign.engine().wait_ready()) campaign.begin_load();
   require_stopped_and_right(campaign);
 }
 
