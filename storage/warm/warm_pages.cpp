@@ -96,7 +96,7 @@ class PageCheck {
 
   /// Marks `count` pages from `page` on as used.
   void use(std::uint64_t page, std::uint64_t count) {
-    if (failed()) return;
+    if (failed() || count == 0) return;
     if (page < first_data_page || page > header_.last_page || count > header_.last_page - page + 1)
       return fail(page, "a reference out of the file");
     for (std::uint64_t i = page; i < page + count; ++i) {
@@ -171,15 +171,18 @@ class PageCheck {
   }
 
   Bytes big_value_at(std::uint64_t number, std::uint64_t size_bytes, Tree& counted) {
-    std::uint64_t pages = (sizeof(PageStart) + size_bytes + page_bytes_ - 1) / page_bytes_;
-    use(number, pages);
+    std::uint64_t needed = (sizeof(PageStart) + size_bytes + page_bytes_ - 1) / page_bytes_;
+    use(number, needed);
     if (failed()) return {};
     auto start = read_as<PageStart>(page_at(number), 0);
-    if (start.number != number || (start.flags & PageFlags::kind) != overflow ||
-        (start.lower | static_cast<std::uint64_t>(start.upper) << 16) != pages) {
+    // A value that is replaced by a smaller one in the same transaction keeps its pages: LMDB's own list of free pages does.
+    std::uint64_t pages = start.lower | static_cast<std::uint64_t>(start.upper) << 16;
+    if (start.number != number || (start.flags & PageFlags::kind) != overflow || pages < needed) {
       fail(number, "it is not the large value that its entry expects");
       return {};
     }
+    use(number + needed, pages - needed);
+    if (failed()) return {};
     counted.overflow_pages += pages;
     return file_.subspan(number * page_bytes_ + sizeof start, size_bytes);
   }

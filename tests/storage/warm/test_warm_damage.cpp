@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "storage/warm/warm_entry.h"
+#include "storage/warm/warm_pages.h"
 #include "tests/storage/warm/warm_script.h"
 #include "tests/support/text_file.h"
 
@@ -128,6 +129,19 @@ TEST_CASE("files that are no warm store are refused and left alone") {
   CHECK(status.code() == Code::corrupt);
   CHECK(status.message().find(file) != std::string::npos);
   CHECK(read_text(file) == content);
+}
+
+TEST_CASE("a large value that a smaller one replaced in the same transaction is no damage") {
+  TemporaryDirectory directory;
+  fill(directory.path(), 10, "value");
+  {
+    RawStore raw(directory.path());
+    raw.store("vertices", "large", std::string(100'000, 'a'));
+    raw.store("vertices", "large", std::string(20'000, 'b'));  // LMDB leaves it all of the pages
+  }
+  Status status = check_warm_pages(directory.path(), WarmPages::all);
+  INFO(status.message());
+  CHECK(status.ok());
 }
 
 TEST_CASE("an LMDB file of another program is refused") {
