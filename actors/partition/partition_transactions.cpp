@@ -150,7 +150,8 @@ void Partition::give_up(Transaction& transaction, const Status& status) {
 
 void Partition::retry_later(Transaction& transaction) {
   bool in_time = transaction.deadline_ns == 0 || clock_.monotonic_ns() < transaction.deadline_ns;
-  if (transaction.deletes.value != 0 && in_time) lost_deletes_[transaction.deletes.value] = transaction.command;
+  if (in_time && ports_.contains(transaction.deletes.value))  // nobody waits for one that a restart found waiting
+    lost_deletes_[transaction.deletes.value] = transaction.command;
   if (transaction.deletes.value != 0 || !in_time)
     return give_up(transaction, {Code::conflict, "Other transactions were in the way until the time ran out; retry."});
   if (transaction.stage != Transaction::Stage::committing)
