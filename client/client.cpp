@@ -67,6 +67,11 @@ Result<Client> Client::connect(Options options) {
 
 const ServerInfo& Client::server() const { return impl_->server(); }
 const SpaceInfo& Client::space() const { return impl_->space(); }
+
+PartitionId Client::owner_of(std::string_view key) const {
+  std::uint32_t partitions = std::max<std::uint32_t>(server().partitions, 1);
+  return owner_of_key({space().id, space().placement, home_of_space(space().name, partitions)}, key, partitions);
+}
 Status Client::use_space(std::string_view name) { return impl_->use_space(name); }
 
 Result<std::int64_t> Client::ping(std::size_t payload_bytes) {
@@ -220,8 +225,10 @@ Result<std::string> Client::engine_statistics() {
   return impl_->call<std::string>(0, [](Live& live, std::uint32_t) {
     return open_admin(live.session).then([](Result<schema::Admin::Client>&& admin) -> kj::Promise<Result<std::string>> {
       if (!admin.ok()) return Result<std::string>(admin.status());
-      return admin->statisticsRequest().send().then(
-          [](auto&& response) -> Result<std::string> { return to_string(response.getJson()); });
+      return admin->statisticsRequest().send().then([](auto&& response) -> Result<std::string> {
+        if (auto status = client::read(response.getError()); !status.ok()) return status;
+        return to_string(response.getJson());
+      });
     });
   });
 }

@@ -52,7 +52,8 @@ class Sink final : public schema::ScanSink::Server {
 
   kj::Promise<void> page(PageContext context) override {
     auto page = context.getParams().getPage();
-    state_->pages.push_back({read(page.getVertices()), read(page.getEdges()), to_string(page.getCursor())});
+    state_->pages.push_back(
+        {read(page.getVertices()), read(page.getEdges()), to_string(page.getCursor()), page.getEdgesGoOn()});
     state_->wake_reader();
     if (state_->pages.size() < max_waiting_pages) return kj::READY_NOW;
     auto waiting = kj::newPromiseAndFulfiller<void>();
@@ -92,16 +93,31 @@ kj::Promise<void> start(schema::Reader::Client reader, const ScanQuery& query, s
 
 enum class Ended { by_caller, by_engine };
 
+/// Counts the vertices of which everything has come.
+class WholeVertices {
+ public:
+  std::uint64_t count(const ScanPage& page) {
+    std::uint64_t whole = page.vertices.size() + (edges_go_on_ ? 1 : 0) - (page.edges_go_on ? 1 : 0);
+    edges_go_on_ = page.edges_go_on;
+    return whole;
+  }
+
+ private:
+  bool edges_go_on_ = false;
+};
+
 /// One attempt: hands on pages until the scan ends. `query` moves forward, so that the next attempt starts behind them.
-Ended run_attempt(Client::Impl& client, ScanQuery& query, const std::function<bool(ScanPage&)>& on_page,
-                  std::uint32_t timeout_ms, ScanState& state, bool& progressed) {
+Ended run_attempt(Client::Impl& client, ScanQuery& query,
+                  const std::function<bool(ScanPage&, std::uint64_t whole)>& on_page, std::uint32_t timeout_ms,
+                  ScanState& state, WholeVertices& counter, bool& progressed) {
   for (;;) {
     while (!state.pages.empty()) {
       auto page = state.take();
       progressed = true;
       query.cursor = page.cursor;
-      if (query.limit != 0) query.limit -= std::min<std::uint64_t>(query.limit - 1, page.vertices.size());
-      if (!on_page(page)) return Ended::by_caller;
+      std::uint64_t whole = counter.count(page);
+      if (query.limit != 0) query.limit = std::max<std::uint64_t>(query.limit - std::min(query.limit, whole), 1);
+      if (!on_page(page, whole)) return Ended::by_caller;
     }
     if (state.ended) return Ended::by_engine;
     auto arrived = client.wait_until(state.something(), client.patience(timeout_ms));
@@ -119,11 +135,13 @@ Result<std::string> Client::scan(const ScanQuery& first_query, const std::functi
   auto page_timeout_ms = timeout_ms == 0 ? impl_->options().timeout_ms : timeout_ms;
   auto deadline = impl_->deadline_of(page_timeout_ms);
   Backoff backoff(impl_->options());
-  auto delivered_all = [&, wanted = first_query.limit, seen = std::uint64_t{0}](ScanPage& page) mutable {
-    seen += page.vertices.size();
+  auto delivered_all = [&, wanted = first_query.limit, seen = std::uint64_t{0}](ScanPage& page,
+                                                                                std::uint64_t whole) mutable {
+    seen += whole;
     return on_page(page) && (wanted == 0 || seen < wanted);
   };
-  std::function<bool(ScanPage&)> deliver = std::ref(delivered_all);
+  WholeVertices counter;
+  std::function<bool(ScanPage&, std::uint64_t)> deliver = std::ref(delivered_all);
   for (;;) {
     if (auto status = impl_->ensure_live(deadline); !status.ok()) return status;
     auto generation = impl_->live().generation;
@@ -131,7 +149,7 @@ Result<std::string> Client::scan(const ScanQuery& first_query, const std::functi
     bool progressed = false;
     try {
       auto running = start(KJ_ASSERT_NONNULL(impl_->live().space).reader, query, page_timeout_ms, state);
-      if (run_attempt(*impl_, query, deliver, page_timeout_ms, *state, progressed) == Ended::by_caller)
+      if (run_attempt(*impl_, query, deliver, page_timeout_ms, *state, counter, progressed) == Ended::by_caller)
         return query.cursor;
     } catch (const kj::Exception& error) {
       state->finish(classify(error));

@@ -2,7 +2,7 @@
 # What a client of Engram can call. A connection's bootstrap capability is `Engram`; what a client may do is what it holds:
 # `authenticate` returns a Session that carries only what the token's role allows.
 #
-# Every result has an `error`; if its code is not `none`, nothing else in the result is meaningful.
+# Every result but that of `ping` has an `error`; if its code is not `none`, nothing else in the result is meaningful.
 # RPC exceptions are left for broken connections and calls on capabilities that one does not hold.
 
 using Cxx = import "/capnp/c++.capnp";
@@ -26,7 +26,7 @@ interface Engram {
 }
 
 interface Session {
-  info @0 () -> (info :ServerInfo);
+  info @0 () -> (info :ServerInfo, error :Err.Error);
   openSpace @1 (name :Text) -> (error :Err.Error, space :SpaceInfo, reader :Reader, writer :Writer);
   # `writer` is null for the role read.
   listSpaces @2 (after :Text, limit :UInt32 = 1000) -> (error :Err.Error, spaces :List(SpaceInfo), more :Bool);
@@ -75,7 +75,7 @@ interface Writer {
 interface Admin {
   submit @0 (command :Data, timeoutMs :UInt32 = 30000) -> (outcome :Outcome);
   # A Command that creates, drops or changes a space or an index.
-  statistics @1 () -> (json :Text);
+  statistics @1 () -> (json :Text, error :Err.Error);
   # The engine's state as the operations port's /status shows it.
 }
 
@@ -280,7 +280,7 @@ struct LookupReply {
 struct ScanRequest {
   label @0 :Text;                     # Empty: every vertex of the space.
   filter @1 :Val.VertexFilter;
-  limit @2 :UInt64;                   # 0: all.
+  limit @2 :UInt64;                   # Vertices; one that the cursor goes on with counts. 0: all.
   cursor @3 :Data;                    # Empty: from the start.
   projection @4 :Projection;
   edges @5 :Bool;                     # Also the outgoing edges of every vertex (export).
@@ -289,6 +289,8 @@ struct ScanPage {
   vertices @0 :List(Vertex);
   edges @1 :List(Edge);
   cursor @2 :Data;                    # Goes on behind this page, also after a lost connection.
+  edgesGoOn @3 :Bool;                 # The next page begins with more edges of this page's last vertex (or of the one
+                                      # before, if it has none).
 }
 
 interface ScanSink {

@@ -41,6 +41,10 @@ struct Batch {
   operations @0 :List(Operation);    # 1 to 10,000.
   preconditions @1 :List(Precondition);
   # Checked against the state before the first operation, in the same atomic step.
+  operationPlaces @2 :List(UInt32);
+  preconditionPlaces @3 :List(UInt32);
+  # Internal, refused from clients: of a partition's share, where each was in the client's batch, so that errors name
+  # what the client sent. Empty: the share is the whole batch.
 }
 
 struct Operation {

@@ -93,10 +93,9 @@ struct EdgesRequest {
 }
 
 struct ScanPart {
-  scan @0 :Cli.ScanRequest;
-  from @1 :UInt64;                    # The first local number to look at.
-  maxVertices @2 :UInt32;
-  maxBytes @3 :UInt32;
+  scan @0 :Cli.ScanRequest;           # Its cursor and the answer's: as in actors/partition/core/scan_position.h.
+  maxVertices @1 :UInt32;
+  maxBytes @2 :UInt32;
 }
 
 struct ListSpaces {

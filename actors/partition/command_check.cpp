@@ -104,6 +104,8 @@ Status check_precondition(schema::Precondition::Reader condition, const FieldPat
 Status check_batch(schema::Batch::Reader batch, const CommandLimits& limits) {
   FieldPath operations("operations"), preconditions("preconditions");
   if (batch.getOperations().size() == 0) return {Code::invalid_argument, "It must not be empty.", operations.text()};
+  if (batch.hasOperationPlaces()) return {Code::invalid_argument, "Only partitions set it.", "operationPlaces"};
+  if (batch.hasPreconditionPlaces()) return {Code::invalid_argument, "Only partitions set it.", "preconditionPlaces"};
   Status status = check_count(batch.getOperations().size(), limits.max_operations, operations);
   if (status.ok()) status = check_count(batch.getPreconditions().size(), limits.max_operations, preconditions);
   if (status.ok()) status = check_each(batch.getOperations(), operations, check_operation);

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "actors/messages/frame.h"
-#include "actors/partition/core/placement.h"
+#include "storage/base/placement.h"
 #include "schema/command.capnp.h"
 #include "storage/base/result.h"
 

@@ -23,11 +23,19 @@ void write_share(schema::Batch::Reader batch, const ShareSelector& select, Init&
   for (unsigned i = 0; i < operations.size(); ++i) list.setWithCaveats(i, batch.getOperations()[operations[i]]);
   auto checks = share.initPreconditions(static_cast<unsigned>(conditions.size()));
   for (unsigned i = 0; i < conditions.size(); ++i) checks.setWithCaveats(i, batch.getPreconditions()[conditions[i]]);
+  auto set_places = [](const std::vector<unsigned>& from, auto places) {
+    for (unsigned i = 0; i < from.size(); ++i) places.set(i, from[i]);
+  };
+  if (operations.size() != batch.getOperations().size())
+    set_places(operations, share.initOperationPlaces(static_cast<unsigned>(operations.size())));
+  if (conditions.size() != batch.getPreconditions().size())
+    set_places(conditions, share.initPreconditionPlaces(static_cast<unsigned>(conditions.size())));
 }
 
-/// Room for a share in the first segment, so that a big batch is copied once and not into many segments.
+/// Room for a share and its places in the first segment, so that a big batch is copied once and not into many segments.
 unsigned words_for(const CommandBytes& command) {
-  return static_cast<unsigned>(command.bytes().size() / sizeof(capnp::word) + 64);
+  std::size_t words = command.bytes().size() / sizeof(capnp::word);
+  return static_cast<unsigned>(words + words / 16 + 64);
 }
 
 schema::Prepare::Builder begin_prepare(capnp::MessageBuilder& message, const TransactionKey& key, std::uint64_t space) {

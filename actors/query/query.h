@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "actors/messages/frame.h"
-#include "actors/partition/core/placement.h"
+#include "storage/base/placement.h"
 #include "schema/client.capnp.h"
 #include "schema/peer.capnp.h"
 #include "storage/base/ids.h"
@@ -53,6 +53,10 @@ std::unique_ptr<Query> make_lookup(const QueryContext& context, schema::LookupRe
 std::unique_ptr<Query> make_statistics(const QueryContext& context);                                           // StatisticsReply
 /// One page of a scan: the partitions one after another, in the order of their numbers. An Answer with `scan` or `error` (a
 /// ScanPage has no place for an error). The page has vertices or is the last; its cursor goes on behind it, empty: the end.
+/// Whether a page of a scan can have contained it, or it is empty: from the start.
+bool is_scan_cursor(capnp::Data::Reader scan_cursor);
+/// Whether a scan that goes on from this cursor begins with more edges of a vertex that was in the page before.
+bool goes_on_within_vertex(capnp::Data::Reader scan_cursor);
 std::unique_ptr<Query> make_scan_page(const QueryContext& context, schema::ScanRequest::Reader request,
                                       std::uint32_t max_vertices, std::uint32_t max_bytes);
 

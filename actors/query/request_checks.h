@@ -17,8 +17,7 @@ struct RequestLimits {
   static constexpr std::size_t recall_top = 10'000;
   static constexpr std::size_t page = 100'000;        // edges of neighbours, vertices of a look-up
   static constexpr std::size_t visited = 10'000'000;  // what one query may hold in memory
-  static constexpr std::size_t neighbors_cursor_bytes = 64;
-  static constexpr std::size_t scan_cursor_bytes = 10;
+  static constexpr std::size_t cursor_bytes = 64;
 };
 
 Status check_range(std::uint64_t value, std::uint64_t least, std::uint64_t most, const FieldPath& field);

@@ -12,6 +12,8 @@ void RoundQuery::answered(QueryHost& host, std::uint64_t tag, PartitionId, const
   auto error = answer.read<schema::Answer>().getError();
   if (error.getCode() != schema::ErrorCode::NONE) {
     Status status = read_error(error);
+    if (const std::string& name = seeds_fields_[tag - first_tag_]; status.field() == "seeds" && !name.empty())
+      status = {status.code(), status.message(), name, status.limit()};
     return status.code() == Code::deadline_exceeded ? stopped(host, status) : fail(host, status);
   }
   place = answer;
@@ -29,6 +31,8 @@ void RoundQuery::gather(QueryHost& host, Step next) {
   answers_.resize(asked.size());
   missing_ = asked.size();
   next_ = std::move(next);
+  seeds_fields_.clear();
+  for (Asked& one : asked) seeds_fields_.push_back(std::move(one.seeds_field));
   std::uint64_t tag = first_tag_;
   for (Asked& one : asked) host.ask(one.partition, std::move(one.request), tag++);
 }
@@ -78,7 +82,9 @@ Status RoundQuery::ask_seeds(const std::vector<schema::VertexRef::Reader>& refs,
     for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, refs[own[i]]);
     fill_hop(request, shape);
   };
+  std::size_t first = asked_.size();
   positions = ask_each(std::move(by_partition), fill, 6);
+  for (std::size_t i = first; i < asked_.size(); ++i) asked_[i].seeds_field = field;
   return {};
 }
 

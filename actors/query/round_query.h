@@ -73,7 +73,7 @@ class RoundQuery : public Query {
           fill(builder);
         },
         static_cast<unsigned>(words + 48));
-    asked_.push_back({partition, std::move(request)});
+    asked_.push_back({partition, std::move(request), {}});
     return asked_.size() - 1;
   }
   /// Asks every partition that has some: `fill(builder, its positions)`. Answers the positions of each request.
@@ -138,8 +138,10 @@ class RoundQuery : public Query {
   struct Asked {
     PartitionId partition;
     Frame request;
+    std::string seeds_field;  // what the client calls the list that the request's seeds are from
   };
   std::vector<Asked> asked_;
+  std::vector<std::string> seeds_fields_;  // of the requests that are under way
   std::vector<Frame> answers_;
   std::size_t missing_ = 0;
   std::uint64_t first_tag_ = 0;

@@ -1,27 +1,33 @@
-// One page of a scan. A cursor is the partition (2 bytes) and the local number (8 bytes, both little-endian) to go on
-// from.
+// One page of a scan. A cursor is a partition and a ScanPosition in it, packed as numbers.
 
+#include "actors/partition/core/scan_position.h"
 #include "actors/query/far_keys.h"
 
 namespace engram {
 namespace {
 
 struct ScanCursor {
-  static constexpr std::size_t size_bytes = sizeof(std::uint16_t) + sizeof(std::uint64_t);
   PartitionId partition;
-  std::uint64_t local = 0;
+  ScanPosition position;
 
-  static ScanCursor read(capnp::Data::Reader data) {
-    ScanCursor cursor;
-    std::memcpy(&cursor.partition.value, data.begin(), sizeof cursor.partition.value);
-    std::memcpy(&cursor.local, data.begin() + sizeof cursor.partition.value, sizeof cursor.local);
-    return cursor;
+  static std::optional<ScanCursor> read(capnp::Data::Reader data) {
+    Unpacker in = ScanPosition::unpacker(data);
+    std::uint64_t partition = in.number();
+    auto position = ScanPosition::read(in);
+    if (!position || partition > 0xFFFF) return std::nullopt;
+    return ScanCursor{{static_cast<std::uint16_t>(partition)}, *position};
   }
-  void write(capnp::Data::Builder data) const {
-    std::memcpy(data.begin(), &partition.value, sizeof partition.value);
-    std::memcpy(data.begin() + sizeof partition.value, &local, sizeof local);
+  [[nodiscard]] std::string bytes() const {
+    Packer out;
+    out.number(partition.value);
+    position.write(out);
+    return out.bytes();
   }
 };
+
+capnp::Data::Reader as_data(const std::string& bytes) {
+  return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};
+}
 
 class ScanQuery final : public RoundQuery {
  public:
@@ -32,9 +38,10 @@ class ScanQuery final : public RoundQuery {
   void start(QueryHost& host) override {
     bool together = context_.space.placement == Placement::together;
     at_.partition = together ? context_.space.home : PartitionId{0};
-    if (request_->getCursor().size() == ScanCursor::size_bytes) at_ = ScanCursor::read(request_->getCursor());
-    if (at_.partition.value >= context_.partitions)
+    auto cursor = request_->getCursor().size() == 0 ? at_ : ScanCursor::read(request_->getCursor());
+    if (!cursor || cursor->partition.value >= context_.partitions)
       return fail(host, {Code::invalid_argument, "This is not a cursor that a page of this scan contained.", "cursor"});
+    at_ = *cursor;
     ask_part(host);
   }
 
@@ -43,8 +50,9 @@ class ScanQuery final : public RoundQuery {
     ask(at_.partition, [&](schema::Request::Builder builder) {
       auto part = builder.initScan();
       part.setScan(*request_);
-      part.getScan().initCursor(0);
-      part.setFrom(at_.local);
+      Packer position;
+      at_.position.write(position);
+      part.getScan().setCursor(as_data(position.bytes()));
       part.setMaxVertices(max_vertices_);
       part.setMaxBytes(max_bytes_);
     });
@@ -54,16 +62,16 @@ class ScanQuery final : public RoundQuery {
   void part_answered(QueryHost& host) {
     page_ = take_answers();
     auto page = page_[0].read<schema::Answer>().getScan();
-    if (page.getCursor().size() == sizeof at_.local) {
-      std::memcpy(&at_.local, page.getCursor().begin(), sizeof at_.local);
+    if (page.getCursor().size() > 0) {
+      at_.position = *ScanPosition::read(page.getCursor());
     } else {
-      at_.local = 0;
+      at_.position = {};
       std::uint32_t next = at_.partition.value + 1U;
       at_.partition.value = static_cast<std::uint16_t>(next);
       more_ = context_.space.placement == Placement::spread && next < context_.partitions;
     }
     // An empty page would be no progress for the caller: whoever asks wants vertices, or the end.
-    if (page.getVertices().size() == 0 && more_) return ask_part(host);
+    if (page.getVertices().size() == 0 && page.getEdges().size() == 0 && more_) return ask_part(host);
     if (page.getEdges().size() == 0 || !request_->getProjection().getKeys()) return reply(host);
     for (auto edge : page.getEdges()) ends_.add(edge);
     fetch_ = ask_vertices(ends_.ids(), nullptr);
@@ -89,7 +97,8 @@ class ScanQuery final : public RoundQuery {
         list.setWithCaveats(i, edges[i]);
         if (!fetch_.vertices.empty()) (void)ends_.fill(list[i], fetch_.vertices);
       }
-      if (more_) at_.write(out.initCursor(ScanCursor::size_bytes));
+      out.setEdgesGoOn(page.getEdgesGoOn());
+      if (more_) out.setCursor(as_data(at_.bytes()));
     };
     finish(host, Frame::build<schema::Answer>(fill, static_cast<unsigned>(page.totalSize().wordCount + 64)));
   }
@@ -110,6 +119,15 @@ class ScanQuery final : public RoundQuery {
 };
 
 }  // namespace
+
+bool is_scan_cursor(capnp::Data::Reader scan_cursor) {
+  return scan_cursor.size() == 0 || ScanCursor::read(scan_cursor).has_value();
+}
+
+bool goes_on_within_vertex(capnp::Data::Reader scan_cursor) {
+  auto cursor = ScanCursor::read(scan_cursor);
+  return cursor && cursor->position.edges_from;
+}
 
 std::unique_ptr<Query> make_scan_page(const QueryContext& context, schema::ScanRequest::Reader request,
                                       std::uint32_t max_vertices, std::uint32_t max_bytes) {

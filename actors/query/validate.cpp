@@ -99,7 +99,7 @@ Status validate(schema::GetEdgeRequest::Reader request) {
 }
 
 Status validate(schema::NeighborsRequest::Reader request) {
-  if (request.getCursor().size() > RequestLimits::neighbors_cursor_bytes)
+  if (request.getCursor().size() > RequestLimits::cursor_bytes)
     return {Code::invalid_argument, "This is not a cursor that a reply contained.", "cursor"};
   return first_error({check_reference(request.getVertex(), FieldPath("vertex")),
                       check_direction(request.getDirection(), FieldPath("direction")),
@@ -174,7 +174,7 @@ Status validate(schema::LookupRequest::Reader request) {
 }
 
 Status validate(schema::ScanRequest::Reader request) {
-  if (request.getCursor().size() != 0 && request.getCursor().size() != RequestLimits::scan_cursor_bytes)
+  if (!is_scan_cursor(request.getCursor()))
     return {Code::invalid_argument, "This is not a cursor that a page of a scan contained.", "cursor"};
   return first_error({check_label(request.getLabel(), FieldPath("label")),
                       check_filter(request.getFilter(), FieldPath("filter")),

@@ -85,6 +85,9 @@ class Client {
   [[nodiscard]] const ServerInfo& server() const;
   /// Without a name if the client works on no space: reads and changes answer invalid_argument then.
   [[nodiscard]] const SpaceInfo& space() const;
+  /// The partition that holds the vertex with this key, whether or not there is one. Only speed depends on it: a batch
+  /// whose vertices live in one partition, or whose edges all lead from one partition to one other, costs least.
+  [[nodiscard]] PartitionId owner_of(std::string_view key) const;
   /// Works on another space from now on.
   Status use_space(std::string_view name);
   /// A round trip that touches no graph. The time it took, in nanoseconds.

@@ -13,6 +13,7 @@
 
 #include "client/engram/value.h"
 #include "storage/base/ids.h"
+#include "storage/base/placement.h"
 
 namespace engram::client {
 
@@ -63,7 +64,7 @@ enum class Direction : std::uint16_t { out, in, both };
 enum class Comparison : std::uint16_t { equal, not_equal, less, less_or_equal, greater, greater_or_equal, exists, absent };
 enum class Limit : std::uint16_t { none, visited, results, time, bytes };
 enum class Normalise : std::uint16_t { none, weight_sum, fan_out };
-enum class Placement : std::uint16_t { spread, together };
+using engram::Placement;
 enum class Role : std::uint16_t { read, write, admin };
 
 struct PropertyFilter {
@@ -217,6 +218,7 @@ struct ScanPage {
   std::vector<Vertex> vertices;
   std::vector<Edge> edges;
   std::string cursor;   // goes on behind this page
+  bool edges_go_on = false;   // the next page begins with more edges of the last vertex
 };
 
 struct Quota {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "actors/messages/frame.h"
-#include "actors/partition/core/placement.h"
+#include "storage/base/placement.h"
 #include "schema/command.capnp.h"
 #include "storage/base/result.h"
 #include "tests/support/reference_graph.h"

@@ -6,19 +6,31 @@
 
 namespace engram {
 
+namespace {
+
+ShareResult apply_if_good(const ShareContext& context, schema::Batch::Reader batch) {
+  ShareResult result = check_plain_share(context, batch, /*count=*/false);
+  if (!result.status.ok()) return result;
+  ShareResult applied = apply_plain_share(context, batch, result.ends);
+  result.status = std::move(applied.status);
+  result.counts = applied.counts;
+  return result;
+}
+
+}  // namespace
+
 ShareResult apply_share(const ShareContext& context, schema::Batch::Reader batch, bool tentative) {
+  if (!tentative && context.reserved == nullptr && is_plain_share(context.space, batch))
+    return apply_if_good(context, batch);
   // One operation checks everything before it changes anything, unless it creates its ends: nothing to take back.
   auto operations = batch.getOperations();
   bool creates_ends = operations.size() == 1 && operations[0].isPutEdge() && operations[0].getPutEdge().getCreateMissing();
   bool undo = tentative || operations.size() > 1 || creates_ends;
   if (undo) context.graph.begin(context.space);
   ShareRun run(context);
-  Status status = run.check_preconditions(batch.getPreconditions());
-  std::uint32_t index = 0;
-  for (schema::Operation::Reader operation : operations) {
-    if (!status.ok()) break;
-    status = run.apply(operation, index++);
-  }
+  Status status = run.check_preconditions(batch);
+  for (std::uint32_t i = 0; status.ok() && i < operations.size(); ++i)
+    status = run.apply(operations[i], place_of(batch.getOperationPlaces(), i));
   ShareResult result = std::move(run).result();
   result.status = std::move(status);
   if (undo && (tentative || !result.status.ok())) {
@@ -41,10 +53,9 @@ bool is_plain_share(const Space& space, schema::Batch::Reader batch) {
   return true;
 }
 
-ShareResult check_plain_share(const ShareContext& context, schema::Batch::Reader batch,
-                              std::vector<LockRequest>* locks) {
+ShareResult check_plain_share(const ShareContext& context, schema::Batch::Reader batch, bool count) {
   ShareRun run(context);
-  Status status = run.check_plain(batch, locks);
+  Status status = run.check_plain(batch, count);
   ShareResult result = std::move(run).result();
   result.status = std::move(status);
   return result;

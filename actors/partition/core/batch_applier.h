@@ -51,8 +51,8 @@ ShareResult apply_share(const ShareContext& context, schema::Batch::Reader batch
 /// A share of nothing but upserts of edges between vertices that have to be there, in a space without quotas: what a load
 /// sends. Once `check_plain_share` found it good, it cannot fail any more, and is applied without a way back.
 bool is_plain_share(const Space& space, schema::Batch::Reader batch);
-/// Answers as a tentative apply_share would, without touching the graph; appends the locks that the share needs.
-ShareResult check_plain_share(const ShareContext& context, schema::Batch::Reader batch, std::vector<LockRequest>* locks);
+/// Answers as a tentative apply_share would, without touching the graph. The counts cost look-ups of edges: only if asked.
+ShareResult check_plain_share(const ShareContext& context, schema::Batch::Reader batch, bool count);
 /// Applies a plain share that was checked, and not changed since. `ends`: what the check found; empty after a restart.
 ShareResult apply_plain_share(const ShareContext& context, schema::Batch::Reader batch,
                               const std::vector<PlainEnds>& ends);

@@ -14,12 +14,12 @@ void PartitionCore::vote(const TransactionKey& transaction, Status status, Share
   effects.push_back(std::move(effect));
 }
 
-void PartitionCore::run_prepare(const LoggedCommand& record, schema::Command::Reader command, Effects& effects) {
+void PartitionCore::run_prepare(const LoggedCommand& record, schema::Command::Reader command,
+                                std::vector<LockRequest> locks, Effects& effects) {
   auto prepare = command.getPrepare();
   TransactionKey transaction = TransactionKey::read(prepare.getTransaction());
   auto known = prepared_.find(transaction);
   ShareResult result;
-  std::vector<LockRequest> locks;
   bool plain = false;
   if (prepare.getSpace().isNone()) {
     Space* space = space_of(command);
@@ -31,7 +31,7 @@ void PartitionCore::run_prepare(const LoggedCommand& record, schema::Command::Re
       ResolvedKeys resolved = ResolvedKeys::unpack(prepare.getResolved());
       ShareContext context{graph_, *space, {record.accepted_ns, record.lsn.value}, resolved};
       plain = is_plain_share(*space, prepare.getBatch());
-      result = plain ? check_plain_share(context, prepare.getBatch(), &locks)
+      result = plain ? check_plain_share(context, prepare.getBatch(), /*count=*/true)
                      : apply_share(context, prepare.getBatch(), /*tentative=*/true);
     }
   } else {
@@ -42,7 +42,7 @@ void PartitionCore::run_prepare(const LoggedCommand& record, schema::Command::Re
     return vote(transaction, std::move(refused), {}, effects);
   }
   if (known == prepared_.end()) {
-    Prepared prepared{record, plain ? std::move(locks) : locks_of(command), result.created, plain, std::move(result.ends)};
+    Prepared prepared{record, std::move(locks), result.created, plain, std::move(result.ends)};
     for (const auto& [name, id] : result.created) prepared.locks.push_back({reserved_lock(id), LockMode::exclusive});
     locks_.acquire(transaction, prepared.locks);
     prepared_.emplace(transaction, std::move(prepared));
@@ -134,13 +134,7 @@ void PartitionCore::run_commit(const LoggedCommand& record, schema::Command::Rea
     outcome.status = Status(Code::unknown_space, "There is no such space; it may have been dropped.", "space");
   } else {
     ShareContext context{graph_, *space, stamp, decided.resolved};
-    ShareResult result;
-    if (is_plain_share(*space, commit.getBatch())) {
-      result = check_plain_share(context, commit.getBatch(), nullptr);
-      if (result.status.ok()) apply_plain_share(context, commit.getBatch(), result.ends);
-    } else {
-      result = apply_share(context, commit.getBatch(), false);
-    }
+    ShareResult result = apply_share(context, commit.getBatch(), /*tentative=*/false);
     outcome.status = std::move(result.status);
     outcome.created = commit.getCreated() + result.counts.created;
     outcome.updated = commit.getUpdated() + result.counts.updated;

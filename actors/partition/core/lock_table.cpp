@@ -24,11 +24,9 @@ void LockTable::acquire(const TransactionKey& owner, const std::vector<LockReque
     auto& holders = entries_[request.name];
     // One entry for each owner, with its strongest mode: a batch may name a vertex ten thousand times.
     auto own = std::find_if(holders.begin(), holders.end(), [&](const Holder& holder) { return holder.owner == owner; });
-    if (own == holders.end()) {
-      holders.push_back({owner, request.mode});
-    } else {
-      own->mode = std::max(own->mode, request.mode);
-    }
+    if (own == holders.end()) own = holders.insert(holders.end(), {owner, LockMode::existence});
+    exclusive_ += request.mode == LockMode::exclusive && own->mode != LockMode::exclusive ? 1 : 0;
+    own->mode = std::max(own->mode, request.mode);
   }
 }
 
@@ -37,9 +35,11 @@ void LockTable::release(const TransactionKey& owner, const std::vector<LockReque
     auto found = entries_.find(request.name);
     if (found == entries_.end()) continue;
     auto& holders = found->second;
-    auto kept = std::remove_if(holders.begin(), holders.end(), [&](const Holder& one) { return one.owner == owner; });
-    holders.erase(kept, holders.end());
-    if (found->second.empty()) entries_.erase(found);
+    auto own = std::find_if(holders.begin(), holders.end(), [&](const Holder& one) { return one.owner == owner; });
+    if (own == holders.end()) continue;
+    exclusive_ -= own->mode == LockMode::exclusive ? 1 : 0;
+    holders.erase(own);
+    if (holders.empty()) entries_.erase(found);
   }
 }
 
@@ -48,6 +48,7 @@ std::vector<TransactionKey> LockTable::conflicts(const TransactionKey& self,
   std::vector<TransactionKey> result;
   if (entries_.empty()) return result;
   for (const LockRequest& request : requests) {
+    if (request.mode == LockMode::existence && exclusive_ == 0) continue;  // goes together with all that is held
     auto found = entries_.find(request.name);
     if (found == entries_.end()) continue;
     for (const Holder& holder : found->second)

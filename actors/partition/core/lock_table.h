@@ -72,6 +72,7 @@ class LockTable {
     LockMode mode;
   };
   absl::flat_hash_map<std::uint64_t, absl::InlinedVector<Holder, 1>> entries_;  // nearly always one
+  std::size_t exclusive_ = 0;  // holders in that mode
 };
 
 std::uint64_t vertex_lock(SpaceId space, std::string_view key);

@@ -73,10 +73,11 @@ void PartitionCore::apply(const LoggedCommand& record, Effects& effects) {
 void PartitionCore::run(const LoggedCommand& record, Effects& effects) {
   CommandView view(record.command);
   auto command = view.root();
-  if (must_wait(record, command, effects)) return;
+  std::vector<LockRequest> locks;
+  if (must_wait(record, command, locks, effects)) return;
   switch (command.which()) {
     case schema::Command::BATCH: return run_batch(record, command, effects);
-    case schema::Command::PREPARE: return run_prepare(record, command, effects);
+    case schema::Command::PREPARE: return run_prepare(record, command, std::move(locks), effects);
     case schema::Command::COMMIT: return run_commit(record, command, effects);
     case schema::Command::DECIDE: return run_decide(record, command, effects);
     case schema::Command::ABORT: return run_abort(record, command.getAbort(), effects);
@@ -223,15 +224,16 @@ std::vector<LockRequest> PartitionCore::locks_of(schema::Command::Reader command
   return locks;
 }
 
-bool PartitionCore::must_wait(const LoggedCommand& record, schema::Command::Reader command, Effects& effects) {
-  if (locks_.empty() && waiting_.empty()) return false;
+bool PartitionCore::must_wait(const LoggedCommand& record, schema::Command::Reader command,
+                              std::vector<LockRequest>& wanted, Effects& effects) {
+  if (locks_.empty() && waiting_.empty() && !command.isPrepare()) return false;
   bool transaction = command.isPrepare() || command.isCommit();
   if (!command.isBatch() && !transaction) return false;
   if (command.isCommit() && !command.getCommit().hasBatch()) return false;
   TransactionKey as{nobody, record.lsn.value, record.accepted_ns};
   if (command.isPrepare()) as = TransactionKey::read(command.getPrepare().getTransaction());
   if (command.isCommit()) as = TransactionKey::read(command.getCommit().getTransaction());
-  std::vector<LockRequest> wanted = locks_of(command);
+  wanted = locks_of(command);
   std::vector<TransactionKey> against = locks_.conflicts(as, wanted);
   bool behind = !queued_.conflicts(as, wanted).empty();
   if (against.empty() && !behind) return false;

@@ -78,6 +78,10 @@ class PartitionCore {
   void readers_wait_for(SpaceId space, std::string_view key, bool edges, std::vector<TransactionKey>& out) const {
     locks_.readers_wait_for(vertex_lock(space, key), edges, out);
   }
+  /// The same of a vertex that is about to be created under this id.
+  void readers_wait_for(VertexId reserved, std::vector<TransactionKey>& out) const {
+    locks_.readers_wait_for(reserved_lock(reserved), true, out);
+  }
 
   /// Prepared here and not decided: after a restart their coordinators have to be asked.
   [[nodiscard]] std::vector<TransactionKey> in_doubt() const;
@@ -128,7 +132,8 @@ class PartitionCore {
   void run_batch(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
   bool run_delete_elsewhere(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
   void run_space_command(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
-  void run_prepare(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
+  void run_prepare(const LoggedCommand& record, schema::Command::Reader command, std::vector<LockRequest> locks,
+                   Effects& effects);
   void run_commit(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
   void run_decide(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
   void run_abort(const LoggedCommand& record, schema::TransactionId::Reader id, Effects& effects);
@@ -142,7 +147,9 @@ class PartitionCore {
   SpaceId apply_space_change(SpaceId space, schema::SpaceChange::Reader change, std::int64_t now_ns);
 
   /// True if the record has to wait or die; what happens to it is settled then.
-  bool must_wait(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
+  /// `wanted`: the locks that the command stands for, if they had to be known; of a prepare always.
+  bool must_wait(const LoggedCommand& record, schema::Command::Reader command, std::vector<LockRequest>& wanted,
+                 Effects& effects);
   void rerun_waiting(Effects& effects);
   void release(const TransactionKey& owner, const std::vector<LockRequest>& locks, Effects& effects);
   [[nodiscard]] std::vector<LockRequest> locks_of(schema::Command::Reader command);

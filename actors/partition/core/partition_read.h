@@ -28,8 +28,13 @@ class PartitionRead {
   struct Scanned {
     LocalId id;
     BlobRef head;
-    Adjacency out;  // empty if no edges were asked for
+    Adjacency out;                 // empty if no edges were asked for
+    EdgeSlot from = first_slot;    // its first edge in this page
+    std::size_t edges = 0;         // so many are
+    bool goes_on = false;          // an earlier page had the vertex
   };
+  /// Takes as many edges as there is room for, one at the least. The slot to go on with, if these are not all.
+  std::optional<EdgeSlot> take_edges(Scanned& from, std::size_t max_bytes, std::size_t& bytes);
   void write_scan(const CompiledProjection& projection, const std::vector<Scanned>& found,
                   schema::ScanPage::Builder page);
   void statistics(Answer answer);
@@ -53,6 +58,7 @@ class PartitionRead {
   /// The vertex with its head, of whatever space; null if it is absent, missing or locked. The last two are noted.
   HotVertex* head_of(LocalId id);
   HotVertex* edges_of(LocalId id, Side side);
+  HotVertex* if_free(LocalId id, HotVertex* hot, bool edges);
   void write_edge(const CompiledProjection& projection, VertexId own, std::string_view own_key, Side side,
                   const EdgeEntry& entry, schema::Edge::Builder out);
 

@@ -57,6 +57,7 @@ void PartitionRead::lookup(schema::LookupRequest::Reader request, Answer answer)
   const DeclaredIndex* index = label && property ? space.find_index(*label, *property) : nullptr;
   if (index == nullptr)
     return fail(answer, {Code::not_indexed, "This property is not indexed; declare an index on it, or scan.", "index"});
+  if (!index->damage.ok()) return fail(answer, index->damage);
   if (!index->ready)
     return fail(answer, {Code::unavailable, "The index is being built; retry in a moment.", "index"});
   wait_for_all();

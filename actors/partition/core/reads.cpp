@@ -4,6 +4,7 @@
 #include <array>
 
 #include "actors/partition/core/partition_read.h"
+#include "actors/partition/core/scan_position.h"
 #include "storage/hot/properties.h"
 
 namespace engram {
@@ -88,24 +89,19 @@ std::optional<LocalId> PartitionRead::resolve(schema::VertexRef::Reader ref) {
   return id;
 }
 
-HotVertex* PartitionRead::head_of(LocalId id) {
-  HotVertex* hot = graph_.vertex(id);
-  if (hot == nullptr) return nullptr;
-  if (wait_for_locks_) {
-    auto head = parse_head(hot->head.bytes());
-    if (!lock_free(head->key, false)) return nullptr;
-  }
-  return hot;
-}
+HotVertex* PartitionRead::head_of(LocalId id) { return if_free(id, graph_.vertex(id), false); }
 
-HotVertex* PartitionRead::edges_of(LocalId id, Side side) {
-  HotVertex* hot = graph_.vertex_with(id, side);
-  if (hot == nullptr) return nullptr;
-  if (wait_for_locks_) {
-    auto head = parse_head(hot->head.bytes());
-    if (!lock_free(head->key, true)) return nullptr;
-  }
-  return hot;
+HotVertex* PartitionRead::edges_of(LocalId id, Side side) { return if_free(id, graph_.vertex_with(id, side), true); }
+
+HotVertex* PartitionRead::if_free(LocalId id, HotVertex* hot, bool edges) {
+  if (!wait_for_locks_) return hot;
+  if (hot != nullptr) return lock_free(parse_head(hot->head.bytes())->key, edges) ? hot : nullptr;
+  if (graph_.presence() != Presence::absent) return nullptr;
+  // Perhaps not yet: the other ends of its edges may have been told its id, and their reader asks for it.
+  std::size_t before = outcome_.wait_for.size();
+  core_.readers_wait_for(VertexId::of(graph_.self(), id), outcome_.wait_for);
+  keep_those_to_wait_for(before);
+  return nullptr;
 }
 
 std::optional<PartitionRead::Named> PartitionRead::named(schema::VertexRef::Reader ref) {
@@ -166,6 +162,16 @@ void PartitionRead::resolve(capnp::List<capnp::Text>::Reader keys, Answer answer
   }
 }
 
+std::optional<EdgeSlot> PartitionRead::take_edges(Scanned& from, std::size_t max_bytes, std::size_t& bytes) {
+  constexpr std::size_t bytes_around = 128;  // of an edge beside its properties
+  EdgeEntry entry;
+  for (auto cursor = from.out.seek(from.from); cursor.next(entry); ++from.edges) {
+    if (from.edges > 0 && bytes >= max_bytes) return entry.slot;
+    bytes += bytes_around + entry.properties.size();
+  }
+  return std::nullopt;
+}
+
 void PartitionRead::scan(schema::ScanPart::Reader part, Answer answer) {
   auto scan = part.getScan();
   wait_for_all();
@@ -174,43 +180,63 @@ void PartitionRead::scan(schema::ScanPart::Reader part, Answer answer) {
   CompiledProjection projection(scan.getProjection(), graph_.dictionary());
   auto label = scan.getLabel().size() == 0 ? std::optional(Postings::all) : graph_.dictionary().find(text_of(scan.getLabel()));
   auto page = answer.initScan();
+  auto from = scan.getCursor().size() == 0 ? ScanPosition() : ScanPosition::read(scan.getCursor());
+  if (!from) return fail(answer, {Code::invalid_argument, "This is not a cursor that a page contained.", "cursor"});
   if (!label) return;
   std::vector<Scanned> found;
   std::size_t bytes = 0;
   std::size_t looked_at = 0;
-  std::optional<LocalId> next;
-  graph_.postings().for_each_from(space_, *label, LocalId{part.getFrom()}, [&](LocalId id) {
+  std::optional<ScanPosition> next;
+  graph_.postings().for_each_from(space_, *label, from->vertex, [&](LocalId id) {
     // Bounds also what is looked at: a filter that admits nothing must not hold the partition.
     if (found.size() >= part.getMaxVertices() || bytes >= part.getMaxBytes() || ++looked_at > 10'000) {
-      next = id;
+      next = {id, std::nullopt};
       return false;
     }
+    bool goes_on = from->edges_from && id == from->vertex;
     HotVertex* hot = scan.getEdges() ? edges_of(id, Side::out) : head_of(id);
-    if (hot == nullptr || !filter.admit(parse_head(hot->head.bytes()).value())) return true;
-    found.push_back({id, hot->head, scan.getEdges() ? hot->out : Adjacency()});
-    bytes += hot->head.size() + (scan.getEdges() ? 64 * hot->out.degree() : 0) + 64;
-    return true;
+    if (hot == nullptr || (!goes_on && !filter.admit(parse_head(hot->head.bytes()).value()))) return true;
+    Scanned one{id, hot->head, {}, goes_on ? *from->edges_from : first_slot, 0, goes_on};
+    bytes += one.head.size() + 64;
+    std::optional<EdgeSlot> rest;
+    if (scan.getEdges()) {
+      one.out = hot->out;
+      rest = take_edges(one, part.getMaxBytes(), bytes);
+    }
+    found.push_back(std::move(one));
+    if (rest) next = {id, rest};
+    return !rest;
   });
   write_scan(projection, found, page);
-  if (next) page.setCursor({reinterpret_cast<const kj::byte*>(&next->value), sizeof next->value});
+  if (!next) return;
+  page.setEdgesGoOn(next->edges_from.has_value());
+  Packer packed;
+  next->write(packed);
+  page.setCursor({reinterpret_cast<const kj::byte*>(packed.bytes().data()), packed.bytes().size()});
 }
 
 void PartitionRead::write_scan(const CompiledProjection& projection, const std::vector<Scanned>& found,
                                schema::ScanPage::Builder page) {
-  auto vertices = page.initVertices(static_cast<unsigned>(found.size()));
   std::size_t edge_count = 0;
-  for (unsigned i = 0; i < found.size(); ++i) {
-    auto head = parse_head(found[i].head.bytes()).value();
-    projection.write_vertex(head, VertexId::of(graph_.self(), found[i].id), vertices[i]);
-    edge_count += found[i].out.degree();
+  unsigned vertex_count = 0;
+  for (const Scanned& one : found) {
+    edge_count += one.edges;
+    vertex_count += one.goes_on ? 0 : 1;
+  }
+  auto vertices = page.initVertices(vertex_count);
+  unsigned at = 0;
+  for (const Scanned& one : found) {
+    if (one.goes_on) continue;
+    projection.write_vertex(parse_head(one.head.bytes()).value(), VertexId::of(graph_.self(), one.id), vertices[at++]);
   }
   if (edge_count == 0) return;
   auto edges = page.initEdges(static_cast<unsigned>(edge_count));
-  unsigned at = 0;
+  at = 0;
   for (const Scanned& one : found) {
     auto head = parse_head(one.head.bytes()).value();
     EdgeEntry entry;
-    for (auto cursor = one.out.begin(); cursor.next(entry);)
+    auto cursor = one.out.seek(one.from);
+    for (std::size_t i = 0; i < one.edges && cursor.next(entry); ++i)
       write_edge(projection, VertexId::of(graph_.self(), one.id), head.key, Side::out, entry, edges[at++]);
   }
 }

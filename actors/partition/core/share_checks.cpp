@@ -8,8 +8,8 @@
 namespace engram {
 namespace {
 
-Status not_met(std::uint32_t index, const char* why) {
-  return {Code::precondition_failed, why, "preconditions[" + std::to_string(index) + "]"};
+Status not_met(std::uint32_t place, const char* why) {
+  return {Code::precondition_failed, why, "preconditions[" + std::to_string(place) + "]"};
 }
 
 /// Whether the property has the wanted value; a null value wants it to be absent.
@@ -42,15 +42,16 @@ Result<bool> holds(schema::Precondition::Reader condition, const Subject& subjec
 
 }  // namespace
 
-Status ShareRun::check_preconditions(capnp::List<schema::Precondition>::Reader preconditions) {
-  std::uint32_t index = 0;
-  for (schema::Precondition::Reader condition : preconditions)
-    if (Status status = check(condition, index++); !status.ok()) return status;
+Status ShareRun::check_preconditions(schema::Batch::Reader batch) {
+  auto preconditions = batch.getPreconditions();
+  for (std::uint32_t i = 0; i < preconditions.size(); ++i) {
+    place_ = place_of(batch.getPreconditionPlaces(), i);
+    if (Status status = check(preconditions[i]); !status.ok()) return status;
+  }
   return {};
 }
 
-Status ShareRun::check(schema::Precondition::Reader condition, std::uint32_t index) {
-  index_ = index;
+Status ShareRun::check(schema::Precondition::Reader condition) {
   auto subject = condition.getSubject();
   if (subject.isVertex()) return check_vertex(condition, text_of(subject.getVertex()));
   return check_edge(condition, subject.getEdge());
@@ -68,22 +69,22 @@ Status ShareRun::check_vertex(schema::Precondition::Reader condition, std::strin
   }
   auto met = holds(condition, subject, graph_.dictionary());
   if (!met.ok()) return met.status();
-  return *met ? Status() : not_met(index_, "The precondition on a vertex does not hold; nothing was changed.");
+  return *met ? Status() : not_met(place_, "The precondition on a vertex does not hold; nothing was changed.");
 }
 
 Status ShareRun::check_edge(schema::Precondition::Reader condition, schema::EdgeKey::Reader key) {
   bool source_here = is_here(key.getSource());
   bool target_here = is_here(key.getTarget());
   if (target_here && !source_here) {
-    auto own = find_end(key.getTarget(), "target", false, false);
+    auto own = find_end(key.getTarget(), target_here, "target", false, false);
     if (!own.ok()) return own.status();
     if (own->exists) result_.own_ends.set(ResolvedKeys::name(space_.route.id, text_of(key.getTarget())), own->id);
   }
   if (!source_here) return {};
   auto type = graph_.dictionary().find(text_of(key.getType()));
-  auto source = find_end(key.getSource(), "source", false, false);
+  auto source = find_end(key.getSource(), source_here, "source", false, false);
   if (!source.ok()) return source.status();
-  auto target = find_end(key.getTarget(), "target", false, false);
+  auto target = find_end(key.getTarget(), target_here, "target", false, false);
   if (!target.ok()) return target.status();
   Subject subject;
   std::optional<EdgeEntry> entry;
@@ -94,68 +95,72 @@ Status ShareRun::check_edge(schema::Precondition::Reader condition, schema::Edge
   if (entry) subject = {true, entry->version, entry->properties};
   auto met = holds(condition, subject, graph_.dictionary());
   if (!met.ok()) return met.status();
-  return *met ? Status() : not_met(index_, "The precondition on an edge does not hold; nothing was changed.");
+  return *met ? Status() : not_met(place_, "The precondition on an edge does not hold; nothing was changed.");
 }
 
-void ShareRun::prefetch(capnp::List<schema::Operation>::Reader operations, std::uint32_t from) {
+std::span<ShareRun::PlainEdge> ShareRun::read_plain(capnp::List<schema::Operation>::Reader operations,
+                                                    std::uint32_t from, bool edges) {
   std::array<HotTier::KeyHint, 2 * prefetch_ahead> hints;
-  std::size_t count = 0;
-  for (std::uint32_t i = from; i < std::min(from + prefetch_ahead, operations.size()); ++i) {
-    if (!operations[i].isPutEdge()) continue;
-    auto edge = operations[i].getPutEdge().getEdge();
-    if (is_here(edge.getSource())) hints[count++] = {text_of(edge.getSource()), Side::out};
-    if (is_here(edge.getTarget())) hints[count++] = {text_of(edge.getTarget()), Side::in};
+  std::size_t hinted = 0;
+  std::uint32_t count = std::min(prefetch_ahead, operations.size() - from);
+  auto hint = [&](capnp::Text::Reader key, Side side) {
+    hints[hinted++] = {text_of(key), edges ? std::optional(side) : std::nullopt};
+  };
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto put = operations[from + i].getPutEdge();
+    auto key = put.getEdge();
+    PlainEdge& edge = plain_[i] = {put, key.getSource(), key.getTarget()};
+    edge.source_here = is_here(edge.source);
+    edge.target_here = is_here(edge.target);
+    if (edge.source_here) hint(edge.source, Side::out);
+    if (edge.target_here) hint(edge.target, Side::in);
   }
-  graph_.hot().prefetch_keys(space_.route.id, {hints.data(), count});
+  graph_.hot().prefetch_keys(space_.route.id, {hints.data(), hinted});
+  return std::span(plain_).first(count);
 }
 
-Status ShareRun::check_plain(schema::Batch::Reader batch, std::vector<LockRequest>* locks) {
-  if (locks != nullptr) locks->reserve(batch.getOperations().size() * 3);
+Status ShareRun::check_plain(schema::Batch::Reader batch, bool count) {
   result_.ends.reserve(batch.getOperations().size());
   result_.own_ends.reserve(batch.getOperations().size());
-  index_ = 0;
-  for (schema::Operation::Reader operation : batch.getOperations()) {
-    if (index_ % prefetch_ahead == 0) prefetch(batch.getOperations(), index_);
-    if (Status status = check_plain_edge(operation.getPutEdge(), locks); !status.ok()) return status;
-    ++index_;
+  auto operations = batch.getOperations();
+  auto places = batch.getOperationPlaces();
+  for (std::uint32_t i = 0; i < operations.size();) {
+    for (const PlainEdge& edge : read_plain(operations, i, count)) {
+      place_ = place_of(places, i++);
+      if (Status status = check_plain_edge(edge, count); !status.ok()) return status;
+    }
   }
   return {};
 }
 
-Status ShareRun::check_plain_edge(schema::PutEdge::Reader put, std::vector<LockRequest>* locks) {
-  auto edge = put.getEdge();
-  bool source_here = is_here(edge.getSource());
-  bool target_here = is_here(edge.getTarget());
-  if (!source_here && !target_here) {
+Status ShareRun::check_plain_edge(const PlainEdge& edge, bool count) {
+  if (!edge.source_here && !edge.target_here) {
     result_.ends.emplace_back();
     return {};
   }
+  auto key = edge.put.getEdge();
   // All names are interned here: the dictionary being full is found now, and not when there is no way back.
-  auto type = intern(edge.getType(), "putEdge.edge.type");
+  auto type = intern(key.getType(), "putEdge.edge.type");
   if (!type.ok()) return type.status();
-  for (auto property : put.getProperties())
+  for (auto property : edge.put.getProperties())
     if (auto name = intern(property.getName(), "putEdge.properties"); !name.ok()) return name.status();
-  auto source = find_end(edge.getSource(), "putEdge.edge.source", false, true);
+  auto source = find_end(edge.source, edge.source_here, "putEdge.edge.source", false, true);
   if (!source.ok()) return source.status();
-  auto target = find_end(edge.getTarget(), "putEdge.edge.target", false, true);
+  auto target = find_end(edge.target, edge.target_here, "putEdge.edge.target", false, true);
   if (!target.ok()) return target.status();
   SpaceId space = space_.route.id;
-  std::uint64_t name = edge_lock(space, edge);
-  if (source_here) {
+  if (count && edge.source_here) {
     HotVertex* hot = graph_.vertex_with(source->id.local(), Side::out);
     if (hot == nullptr) return {Code::corrupt, "A vertex cannot be read from the warm store; run engram verify."};
-    bool there = hot->out.find({*type, target->id, edge.getRank()}).has_value() || !new_edges_.insert(name).second;
+    bool there = hot->out.find({*type, target->id, key.getRank()}).has_value() ||
+                 !new_edges_.insert(edge_lock(space, key)).second;
     ++(there ? result_.counts.updated : result_.counts.created);
   }
-  if (source_here != target_here) {
-    auto own = text_of(source_here ? edge.getSource() : edge.getTarget());
-    result_.own_ends.set(ResolvedKeys::name(space, own), source_here ? source->id : target->id);
+  if (edge.source_here != edge.target_here) {
+    auto own = text_of(edge.source_here ? edge.source : edge.target);
+    result_.own_ends.set(ResolvedKeys::name(space, own), edge.source_here ? source->id : target->id);
   }
-  result_.ends.push_back({source->id, target->id, *type, source_here, target_here});
-  if (locks == nullptr) return {};
-  locks->push_back({name, LockMode::change});
-  if (source_here) locks->push_back({vertex_lock(space, text_of(edge.getSource())), LockMode::existence});
-  if (target_here) locks->push_back({vertex_lock(space, text_of(edge.getTarget())), LockMode::existence});
+  result_.ends.push_back({source->id, target->id, *type, edge.source_here, edge.target_here});
   return {};
 }
 

@@ -13,10 +13,18 @@ bool is_stand_in(VertexId id) { return id.partition().value == 0xFFFF; }
 /// The warm store failed under a vertex that exists. The core's owner sees the graph's failure and stops.
 Status unreadable() { return {Code::corrupt, "A vertex cannot be read from the warm store; run engram verify."}; }
 
+/// Keys are said whole: who sees the error has to find the row or the line that it is about.
+std::string quoted(capnp::Text::Reader key) { return '"' + std::string(text_of(key)) + '"'; }
+
+std::string named(schema::EdgeKey::Reader edge) {
+  std::string rank = edge.getRank() == 0 ? "" : " of rank " + std::to_string(edge.getRank());
+  return quoted(edge.getType()) + rank + " from " + quoted(edge.getSource()) + " to " + quoted(edge.getTarget());
+}
+
 }  // namespace
 
-Status ShareRun::apply(schema::Operation::Reader operation, std::uint32_t index) {
-  index_ = index;
+Status ShareRun::apply(schema::Operation::Reader operation, std::uint32_t place) {
+  place_ = place;
   switch (operation.which()) {
     case schema::Operation::PUT_VERTEX: return put_vertex(operation.getPutVertex());
     case schema::Operation::DELETE_VERTEX: return delete_vertex(operation.getDeleteVertex());
@@ -33,9 +41,9 @@ Status ShareRun::put_vertex(schema::PutVertex::Reader put) {
   LocalId id;
   bool exists = graph_.find_key(space_.route.id, text_of(put.getKey()), id) == Presence::present;
   if (exists && put.getMode() == schema::PutMode::CREATE)
-    return {Code::vertex_exists, "There is a vertex with this key already.", field("putVertex.key")};
+    return {Code::vertex_exists, "There is a vertex " + quoted(put.getKey()) + " already.", field("putVertex.key")};
   if (!exists && put.getMode() == schema::PutMode::UPDATE)
-    return {Code::unknown_vertex, "There is no vertex with this key to update.", field("putVertex.key")};
+    return {Code::unknown_vertex, "There is no vertex " + quoted(put.getKey()) + " to update.", field("putVertex.key")};
   if (exists) return change_vertex(put, id);
 
   std::vector<NameId> labels;
@@ -95,7 +103,8 @@ Status ShareRun::delete_vertex(schema::DeleteVertex::Reader command) {
   LocalId id;
   if (graph_.find_key(space_.route.id, text_of(command.getKey()), id) != Presence::present) {
     if (command.getIfExists()) return {};
-    return {Code::unknown_vertex, "There is no vertex with this key to delete.", field("deleteVertex.key")};
+    return {Code::unknown_vertex, "There is no vertex " + quoted(command.getKey()) + " to delete.",
+            field("deleteVertex.key")};
   }
   if (graph_.vertex_with(id, Side::out) == nullptr || graph_.vertex_with(id, Side::in) == nullptr) return unreadable();
   const HotVertex& hot = *graph_.hot().peek(id);
@@ -128,10 +137,10 @@ Status ShareRun::delete_vertex(schema::DeleteVertex::Reader command) {
 
 // --- edges ----------------------------------------------------------------------------------------------------------
 
-Result<ShareRun::End> ShareRun::find_end(capnp::Text::Reader key, const char* name, bool create_missing,
+Result<ShareRun::End> ShareRun::find_end(capnp::Text::Reader key, bool here, const char* name, bool create_missing,
                                          bool must_exist) {
   End end;
-  end.here = is_here(key);
+  end.here = here;
   if (!end.here) {
     Hash128 name_of_key = ResolvedKeys::name(space_.route.id, text_of(key));
     const VertexId* known = context_.resolved.find(name_of_key);
@@ -148,8 +157,8 @@ Result<ShareRun::End> ShareRun::find_end(capnp::Text::Reader key, const char* na
     end.exists = true;
   }
   if (!end.exists && must_exist)
-    return Status(Code::unknown_vertex, "There is no vertex with this key; create it first, or ask for createMissing.",
-                  field(name));
+    return Status(Code::unknown_vertex,
+                  "There is no vertex " + quoted(key) + "; create it first, or ask for createMissing.", field(name));
   if (end.exists) end.id = VertexId::of(graph_.self(), id);
   // What others were told of this vertex decides what they check: it has to be so still. Of a prepared share its locks
   // see to that, and it knows only what the vertex is at its end.
@@ -168,9 +177,9 @@ Status ShareRun::put_edge(schema::PutEdge::Reader put) {
   if (!source_here && !target_here) return {};
   auto type = intern(edge.getType(), "putEdge.edge.type");
   if (!type.ok()) return type.status();
-  auto source = find_end(edge.getSource(), "putEdge.edge.source", put.getCreateMissing(), true);
+  auto source = find_end(edge.getSource(), source_here, "putEdge.edge.source", put.getCreateMissing(), true);
   if (!source.ok()) return source.status();
-  auto target = find_end(edge.getTarget(), "putEdge.edge.target", put.getCreateMissing(), true);
+  auto target = find_end(edge.getTarget(), target_here, "putEdge.edge.target", put.getCreateMissing(), true);
   if (!target.ok()) return target.status();
   if (source->here != target->here) {
     auto own = text_of(source->here ? edge.getSource() : edge.getTarget());
@@ -183,11 +192,13 @@ Status ShareRun::put_edge(schema::PutEdge::Reader put) {
 
 Status ShareRun::apply_plain(schema::Batch::Reader batch, const std::vector<PlainEnds>& ends) {
   auto operations = batch.getOperations();
+  auto places = batch.getOperationPlaces();
   bool known = ends.size() == operations.size();
   for (std::uint32_t i = 0; i < operations.size(); ++i) {
-    if (i % prefetch_ahead == 0) known ? prefetch(ends, i) : prefetch(operations, i);
-    index_ = i;
-    Status status = known ? apply_plain_edge(operations[i].getPutEdge(), ends[i]) : apply(operations[i], i);
+    if (known && i % prefetch_ahead == 0) prefetch(ends, i);
+    if (!known && i % prefetch_ahead == 0) (void)read_plain(operations, i, true);
+    place_ = place_of(places, i);
+    Status status = known ? apply_plain_edge(operations[i].getPutEdge(), ends[i]) : apply(operations[i], place_);
     if (!status.ok()) return status;
   }
   return {};
@@ -226,10 +237,9 @@ Status ShareRun::put_edge_at_source(schema::PutEdge::Reader put, NameId type, Lo
   entry.slot = {type, target, put.getEdge().getRank()};
   auto before = hot->out.find(entry.slot);
   if (before && put.getMode() == schema::PutMode::CREATE)
-    return {Code::edge_exists, "There is an edge of this source, type, target and rank already.", field("putEdge.edge")};
+    return {Code::edge_exists, "There is an edge " + named(put.getEdge()) + " already.", field("putEdge.edge")};
   if (!before && put.getMode() == schema::PutMode::UPDATE)
-    return {Code::unknown_edge, "There is no edge of this source, type, target and rank to update.",
-            field("putEdge.edge")};
+    return {Code::unknown_edge, "There is no edge " + named(put.getEdge()) + " to update.", field("putEdge.edge")};
   std::string properties;
   Bytes old = before ? before->properties : Bytes();
   if (put.getProperties().size() > 0 || put.getReplace() || !old.empty()) {
@@ -267,14 +277,15 @@ Status ShareRun::delete_edge(schema::EdgeKey::Reader edge) {
   bool target_here = is_here(edge.getTarget());
   if (!source_here && !target_here) return {};
   auto type = graph_.dictionary().find(text_of(edge.getType()));
-  auto source = find_end(edge.getSource(), "deleteEdge.source", false, false);
+  auto source = find_end(edge.getSource(), source_here, "deleteEdge.source", false, false);
   if (!source.ok()) return source.status();
-  auto target = find_end(edge.getTarget(), "deleteEdge.target", false, false);
+  auto target = find_end(edge.getTarget(), target_here, "deleteEdge.target", false, false);
   if (!target.ok()) return target.status();
-  Status unknown(Code::unknown_edge, "There is no edge of this source, type, target and rank to delete.",
-                 field("deleteEdge"));
+  auto unknown = [&] {
+    return Status(Code::unknown_edge, "There is no edge " + named(edge) + " to delete.", field("deleteEdge"));
+  };
   bool own_end_missing = (source_here && !source->exists) || (target_here && !target->exists);
-  if (own_end_missing) return edge.getIfExists() ? Status() : unknown;
+  if (own_end_missing) return edge.getIfExists() ? Status() : unknown();
   if (source_here != target_here) {
     auto own = text_of(source_here ? edge.getSource() : edge.getTarget());
     result_.own_ends.set(ResolvedKeys::name(space_.route.id, own), source_here ? source->id : target->id);
@@ -282,7 +293,7 @@ Status ShareRun::delete_edge(schema::EdgeKey::Reader edge) {
   if (source_here) {
     bool erased = type && graph_.vertex_with(source->id.local(), Side::out) != nullptr &&
                   graph_.erase_edge(source->id.local(), Side::out, space_, {*type, target->id, edge.getRank()});
-    if (!erased) return edge.getIfExists() ? Status() : unknown;
+    if (!erased) return edge.getIfExists() ? Status() : unknown();
     ++result_.counts.deleted;
   }
   if (target_here && type && graph_.vertex_with(target->id.local(), Side::in) != nullptr)

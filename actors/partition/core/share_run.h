@@ -1,12 +1,20 @@
 #pragma once
 // One run over a share's operations (see batch_applier.h, which wraps it in undo).
 
+#include <array>
+#include <span>
+
 #include <absl/container/flat_hash_set.h>
 
 #include "actors/partition/core/batch_applier.h"
 #include "storage/hot/properties.h"
 
 namespace engram {
+
+/// Where an operation or a precondition of a share was in the client's batch.
+inline std::uint32_t place_of(capnp::List<std::uint32_t>::Reader places, std::uint32_t in_share) {
+  return in_share < places.size() ? places[in_share] : in_share;
+}
 
 class ShareRun {
  public:
@@ -17,12 +25,10 @@ class ShareRun {
         // What was promised is applied, whatever became of the quota since.
         quota_(context.reserved != nullptr ? SpaceQuota() : graph_.spaces().share(context.space)) {}
 
-  Status check_preconditions(capnp::List<schema::Precondition>::Reader preconditions);
-  Status apply(schema::Operation::Reader operation, std::uint32_t index);
-  /// Has what the operations from `from` on will touch fetched; called every `prefetch_ahead` operations.
-  void prefetch(capnp::List<schema::Operation>::Reader operations, std::uint32_t from);
-  static constexpr std::uint32_t prefetch_ahead = 8;
-  Status check_plain(schema::Batch::Reader batch, std::vector<LockRequest>* locks);
+  Status check_preconditions(schema::Batch::Reader batch);
+  /// `place`: in the client's batch, for errors.
+  Status apply(schema::Operation::Reader operation, std::uint32_t place);
+  Status check_plain(schema::Batch::Reader batch, bool count);
   Status apply_plain(schema::Batch::Reader batch, const std::vector<PlainEnds>& ends);
   ShareResult result() && { return std::move(result_); }
 
@@ -40,16 +46,27 @@ class ShareRun {
   Status put_edge_at_source(schema::PutEdge::Reader put, NameId type, LocalId source, VertexId target);
   Status put_edge_at_target(schema::PutEdge::Reader put, NameId type, VertexId source, LocalId target);
   Status delete_edge(schema::EdgeKey::Reader edge);
+  /// What a look at several edges at once needs of each.
+  struct PlainEdge {
+    schema::PutEdge::Reader put;
+    capnp::Text::Reader source, target;
+    bool source_here = false;
+    bool target_here = false;
+  };
+  static constexpr std::uint32_t prefetch_ahead = 8;
+
+  /// Reads up to `prefetch_ahead` edges, and has what a look at them will touch fetched.
+  std::span<PlainEdge> read_plain(capnp::List<schema::Operation>::Reader operations, std::uint32_t from, bool edges);
   void prefetch(const std::vector<PlainEnds>& ends, std::size_t from);
   Status apply_plain_edge(schema::PutEdge::Reader put, const PlainEnds& ends);
-  Status check_plain_edge(schema::PutEdge::Reader put, std::vector<LockRequest>* locks);
+  Status check_plain_edge(const PlainEdge& edge, bool count);
 
-  Status check(schema::Precondition::Reader condition, std::uint32_t index);
+  Status check(schema::Precondition::Reader condition);
   Status check_vertex(schema::Precondition::Reader condition, std::string_view key);
   Status check_edge(schema::Precondition::Reader condition, schema::EdgeKey::Reader key);
 
   /// The vertex behind one end of an edge; created if it is here, absent and `create_missing`.
-  Result<End> find_end(capnp::Text::Reader key, const char* field, bool create_missing, bool must_exist);
+  Result<End> find_end(capnp::Text::Reader key, bool here, const char* field, bool create_missing, bool must_exist);
   void create(std::string_view key, std::vector<NameId> labels, Bytes properties);
   Status pack_changes(capnp::List<schema::Property>::Reader properties, const char* field,
                       std::vector<PropertyChange>& out);
@@ -60,7 +77,7 @@ class ShareRun {
     return owner_of_key(space_.route, text_of(key), graph_.partitions()) == graph_.self();
   }
   [[nodiscard]] std::string field(const char* name) const {
-    return "operations[" + std::to_string(index_) + "]." + name;
+    return "operations[" + std::to_string(place_) + "]." + name;
   }
 
   const ShareContext& context_;
@@ -68,9 +85,10 @@ class ShareRun {
   Space& space_;
   SpaceQuota quota_;
   ShareResult result_;
-  absl::flat_hash_set<std::uint64_t> new_edges_;  // of a checked plain share: a second upsert is an update
+  absl::flat_hash_set<std::uint64_t> new_edges_;  // of a counted plain share: a second upsert is an update
+  std::array<PlainEdge, prefetch_ahead> plain_;   // those under work
   absl::flat_hash_set<Hash128, ResolvedKeys::HashOfHash> changed_here_;  // keys created or deleted by this share
-  std::uint32_t index_ = 0;
+  std::uint32_t place_ = 0;  // of the operation or precondition under work, in the client's batch
   std::string last_type_;  // edges of one batch mostly have one type: no hash for each of them
   NameId last_type_id_;
 };

@@ -9,7 +9,7 @@
 #include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
 
-#include "actors/partition/core/placement.h"
+#include "storage/base/placement.h"
 #include "schema/client.capnp.h"
 #include "storage/base/pack.h"
 #include "storage/base/result.h"
@@ -37,6 +37,7 @@ struct DeclaredIndex {
   NameId label;  // 0: every vertex
   NameId property;
   bool ready = false;  // false: vertices from before the declaration are still being indexed
+  Status damage{};     // why this cannot be done, until a start finds the warm store repaired; not part of the state
 };
 
 struct Space {
