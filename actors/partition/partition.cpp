@@ -41,6 +41,16 @@ void Partition::on(RecoveredMail mail) {
 }
 
 void Partition::receive(Mail mail) {
+  // The others may be ahead: before it knows where its history ends, nothing can be added to it.
+  if (!started_ && !std::holds_alternative<RecoveredMail>(mail)) {
+    if (!std::holds_alternative<TickMail>(mail)) early_.push_back(std::move(mail));
+    return;
+  }
+  handle(std::move(mail));
+  for (Mail& early : std::exchange(early_, {})) handle(std::move(early));
+}
+
+void Partition::handle(Mail mail) {
   std::visit([this](auto&& one) { on(std::move(one)); }, std::move(mail));
   if (Status failure = core_.graph().take_failure(); !failure.ok()) host_.panic(failure);
   core_.graph().evict();
@@ -77,7 +87,7 @@ Lsn Partition::append(CommandBytes command, Gate gate) {
   }
   // What the command will touch is loaded while the disk syncs.
   Needs needs;
-  if (!core_.touch(record, needs)) load(std::move(needs), [] {});
+  if (!core_.touch(record, needs)) load(std::move(needs), [](const Status&) {});
   host_.append(lsn, append_epoch_, record.accepted_ns, record.command);
   pending_.push_back(std::move(record));
   return lsn;
@@ -97,7 +107,8 @@ void Partition::apply_durable() {
     if (apply_loads_ < max_loads && !core_.touch(pending_.front(), needs)) {
       apply_waits_ = true;
       ++apply_loads_;
-      load(std::move(needs), [this] {
+      load(std::move(needs), [this](const Status& status) {
+        if (!status.ok()) host_.panic(status);  // it is logged, and has to be applied
         apply_waits_ = false;
         apply_durable();
       });
@@ -110,6 +121,8 @@ void Partition::apply_durable() {
     Failpoints::hit("partition.before_apply");
     Effects effects;
     core_.apply(record, effects);
+    // Before a read that waited for the command could take the failure for its own.
+    if (Status failure = core_.graph().take_failure(); !failure.ok()) host_.panic(failure);
     Failpoints::hit("partition.after_apply");
     carry_out(std::move(effects));
   }
@@ -148,6 +161,7 @@ void Partition::reply_to(Lsn lsn, const Outcome& outcome) {
     Failpoints::hit("partition.after_reply");
     return;
   }
+  auto failed = failed_deletes_.extract(lsn.value);
   auto found = ports_.find(lsn.value);
   if (found == ports_.end()) return;
   Gate gate = std::move(found->second);
@@ -158,8 +172,10 @@ void Partition::reply_to(Lsn lsn, const Outcome& outcome) {
     again_.push_back({std::move(lost.mapped()), std::move(gate), clock_.monotonic_ns() + retry_pause_ns});
     return;
   }
+  Outcome told = outcome;
+  if (!failed.empty() && outcome.status.code() == Code::conflict) told.status = std::move(failed.mapped());
   Failpoints::hit("partition.before_reply");
-  for (ReplyPortPtr& port : gate.ports) port->reply(outcome_answer(outcome));
+  for (ReplyPortPtr& port : gate.ports) port->reply(outcome_answer(told));
   Failpoints::hit("partition.after_reply");
 }
 
@@ -235,7 +251,10 @@ void Partition::run_read(RequestMail mail, int loads) {
       return mail.port->reply(std::move(outcome.answer));
     case ReadOutcome::Kind::missing: {
       auto held = std::make_shared<RequestMail>(std::move(mail));
-      return load(std::move(outcome.needs), [this, held, loads] { run_read(std::move(*held), loads + 1); });
+      return load(std::move(outcome.needs), [this, held, loads](const Status& status) {
+        if (!status.ok()) return held->port->reply(error_answer(status));
+        run_read(std::move(*held), loads + 1);
+      });
     }
     case ReadOutcome::Kind::locked:
       if (mail.waits_among == nullptr)
@@ -256,7 +275,7 @@ void Partition::release_reads(const TransactionKey& transaction) {
   for (RequestMail& mail : ready) run_read(std::move(mail));
 }
 
-void Partition::load(Needs needs, std::function<void()> then) {
+void Partition::load(Needs needs, std::function<void(const Status&)> then) {
   std::uint64_t number = next_load_++;
   loads_.emplace(number, std::move(then));
   host_.load(number, std::move(needs));
@@ -265,12 +284,12 @@ void Partition::load(Needs needs, std::function<void()> then) {
 void Partition::on(LoadedMail mail) {
   auto found = loads_.find(mail.load);
   if (found == loads_.end()) return;
-  std::function<void()> then = std::move(found->second);
+  auto then = std::move(found->second);
   loads_.erase(found);
-  if (!mail.parts.ok()) host_.panic(mail.parts.status());
+  if (!mail.parts.ok()) return then(mail.parts.status());
   // If a write-back began meanwhile it may be stale: it is not taken, and `then` asks again.
   core_.graph().install(std::move(mail.parts).value());
-  then();
+  then(core_.graph().take_failure());
 }
 
 void Partition::update_gauges() {

@@ -81,6 +81,7 @@ class Partition {
     std::int64_t at_ns = 0;
   };
 
+  void handle(Mail mail);
   void on(RequestMail mail);
   void on(SubmitMail mail);
   void on(PeerCommandMail mail);
@@ -106,7 +107,8 @@ class Partition {
   // Reads.
   void run_read(RequestMail mail, int loads = 0);
   void release_reads(const TransactionKey& transaction);
-  void load(Needs needs, std::function<void()> then);
+  /// `then` hears of damage in what was asked for, and does not count on it.
+  void load(Needs needs, std::function<void(const Status&)> then);
 
   // Write-back and housekeeping.
   [[nodiscard]] bool unwritten() const { return core_.applied() != written_back_ || index_changed_; }
@@ -156,10 +158,11 @@ class Partition {
   static constexpr std::int64_t retry_pause_ns = 1'000'000;  // after a conflict, growing
   std::vector<Again> again_;
   absl::flat_hash_map<std::uint64_t, CommandBytes> lost_deletes_;  // by LSN, until their abort is applied
+  absl::flat_hash_map<std::uint64_t, Status> failed_deletes_;      // the same, of those with another reason than a conflict
   absl::flat_hash_map<std::uint64_t, Gate> ports_;                       // by LSN
   absl::flat_hash_map<SessionKey, std::uint64_t> logged_sessions_;       // in the log, not applied: by LSN
 
-  std::map<std::uint64_t, std::function<void()>> loads_;
+  std::map<std::uint64_t, std::function<void(const Status&)>> loads_;
   std::uint64_t next_load_ = 1;
   std::vector<HeldRead> held_reads_;
 
@@ -168,6 +171,7 @@ class Partition {
   std::int64_t write_back_again_ns_ = 0;
   Lsn written_back_;
   bool started_ = false;         // RecoveredMail came
+  std::vector<Mail> early_;      // what came before it
   bool index_changed_ = false;   // by building or dropping, which is no command
   std::int64_t dirty_since_ns_ = 0;
   std::vector<ReplyPortPtr> flushes_;

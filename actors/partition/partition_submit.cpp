@@ -10,9 +10,15 @@ namespace engram {
 void Partition::on(SubmitMail mail) {
   CommandView view(mail.command);
   auto command = view.root();
+  SessionKey session{command.getSession(), command.getSequence()};
+  // The answer may be known and not be told yet, until it holds in all partitions.
+  if (auto running = transaction_sessions_.find(session); running != transaction_sessions_.end())
+    if (Transaction& transaction = *transactions_[running->second]; transaction.held_outcome) {
+      transaction.ports.push_back(std::move(mail.port));
+      return;
+    }
   if (auto first = core_.answered(command.getSession(), command.getSequence()))
     return mail.port->reply(outcome_answer(*first));
-  SessionKey session{command.getSession(), command.getSequence()};
   if (session.first != 0) {
     // A retry that overtakes its first attempt waits for that one's answer.
     if (auto logged = logged_sessions_.find(session); logged != logged_sessions_.end()) {

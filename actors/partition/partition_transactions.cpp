@@ -143,6 +143,7 @@ void Partition::give_up(Transaction& transaction, const Status& status) {
   Outcome outcome;
   outcome.status = status;
   if (transaction.deletes.value == 0) return finish(transaction, outcome);
+  if (status.code() != Code::conflict) failed_deletes_[transaction.deletes.value] = status;
   // The lock goes, and the caller gets its answer, when this is applied.
   transaction.stage = Transaction::Stage::committing;
   append(abort_message(transaction.key));

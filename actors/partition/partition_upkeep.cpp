@@ -57,7 +57,6 @@ void Partition::continue_flush() {
 }
 
 void Partition::on(TickMail) {
-  if (!started_) return;  // a tick may overtake the news that the log is replayed: nothing may be numbered before
   housekeeping();
   tick_transactions();
   append_again();
@@ -91,9 +90,9 @@ void Partition::build_indexes() {
   if (!build_) {
     std::vector<SpaceId> unready = graph.spaces().unready();
     if (unready.empty()) return;
-    Space* space = graph.spaces().find_even_dropped(unready.front());
+    Space* space = graph.spaces().find(unready.front());
     for (const DeclaredIndex& index : space->indexes)
-      if (!index.ready) build_ = IndexBuild{space->route.id, index.number, LocalId{0}};
+      if (!index.ready && index.damage.ok()) build_ = IndexBuild{space->route.id, index.number, LocalId{0}};
   }
   Space* space = graph.spaces().find(build_->space);
   auto index = space == nullptr ? nullptr : &space->indexes;
@@ -109,6 +108,8 @@ void Partition::build_indexes() {
     return some.size() < 5000;
   });
   for (LocalId id : some) graph.fill_index(*space, *at, id);
+  at->damage = graph.take_failure();
+  if (!at->damage.ok()) return build_.reset();
   if (some.empty()) {
     at->ready = true;
     graph.spaces().mark_dirty(*space);

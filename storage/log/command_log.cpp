@@ -13,6 +13,7 @@ namespace engram {
 namespace {
 
 constexpr std::size_t kept_buffer_bytes = 8 << 20;
+constexpr std::uint64_t reserve_bytes = 1 << 20;  // or less of small segments; some decisions take half of it
 
 Status validate(const LogOptions& options) {
   if (options.log_id == 0)
@@ -57,7 +58,7 @@ struct CommandLog::Impl {
   Status seal_segment();
   Status rotate();
   bool is_full(std::uint64_t more_bytes) const;
-  Status write_group(std::span<const LogRecord> records);
+  Status write_group(std::span<const LogRecord> records, LogRoom room);
   void publish_counts();
 };
 
@@ -115,7 +116,7 @@ bool CommandLog::Impl::is_full(std::uint64_t more_bytes) const {
   return segment->sealed_bytes() + more_bytes > options.segment_bytes;
 }
 
-Status CommandLog::Impl::write_group(std::span<const LogRecord> records) {
+Status CommandLog::Impl::write_group(std::span<const LogRecord> records, LogRoom room) {
   SegmentSummary added;
   buffer.clear();
   LogPosition durable = segment->end();
@@ -124,7 +125,8 @@ Status CommandLog::Impl::write_group(std::span<const LogRecord> records) {
     added.add(record);
   }
   if (Failpoints::hit("log.before_append")) return {Code::disk_full, "failpoint log.before_append"};
-  if (Status status = segment->write(as_bytes(buffer)); !status.ok())
+  std::uint64_t kept_bytes = room == LogRoom::ordinary ? std::min(reserve_bytes, options.segment_bytes / 16) : 0;
+  if (Status status = segment->write(as_bytes(buffer), kept_bytes); !status.ok())
     return status.code() == Code::disk_full ? status : fail(status);
   Failpoints::hit("log.after_append");
   if (Failpoints::hit("log.before_sync")) return fail({Code::internal, "cannot sync: failpoint log.before_sync"});
@@ -173,7 +175,7 @@ Result<std::unique_ptr<CommandLog>> CommandLog::open(Files& files, const Clock& 
   return std::unique_ptr<CommandLog>(new CommandLog(std::move(impl)));
 }
 
-Result<LogPosition> CommandLog::append_group(std::span<const LogRecord> records) {
+Result<LogPosition> CommandLog::append_group(std::span<const LogRecord> records, LogRoom room) {
   Impl& log = *impl_;
   if (!log.failure.ok()) return log.failure;
   if (records.empty()) return log.segment->end();
@@ -186,9 +188,11 @@ Result<LogPosition> CommandLog::append_group(std::span<const LogRecord> records)
     bytes += record_bytes(record.payload.size());
   }
   if (log.is_full(bytes)) {
-    if (Status status = log.rotate(); !status.ok()) return status;
+    // The reserve is in this segment: where there is no room for the next one, it becomes a little larger.
+    Status status = log.rotate();
+    if (!status.ok() && (room == LogRoom::ordinary || status.code() != Code::disk_full)) return status;
   }
-  Status status = log.write_group(records);
+  Status status = log.write_group(records, room);
   if (log.buffer.capacity() > kept_buffer_bytes) log.buffer = std::string();
   if (!status.ok()) return status;
   return log.segment->end();

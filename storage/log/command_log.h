@@ -48,6 +48,10 @@ struct LogStats {
   std::string archive_error;  // why the last move to the archive failed; empty: it did not
 };
 
+/// Which room a group may take. Behind the end of the log some is kept, so that on a full disk what is open can still be
+/// settled: a transaction without its decision would hold up reads for as long as the disk is full.
+enum class LogRoom : std::uint8_t { ordinary, reserve };
+
 /// What `open` found, for the log line at start.
 struct LogRecovery {
   bool clean = true;                  // the log was closed, or is new
@@ -69,7 +73,7 @@ class CommandLog {
   /// Writes the records in order, syncs once, and returns the position up to which the log is durable.
   /// disk_full, too_large: the group has not happened, and never will; the log goes on.
   /// Any other error: the log has failed, and the process must stop.
-  Result<LogPosition> append_group(std::span<const LogRecord> records);
+  Result<LogPosition> append_group(std::span<const LogRecord> records, LogRoom room = LogRoom::ordinary);
   [[nodiscard]] bool failed() const;
   [[nodiscard]] LogPosition end() const;
 

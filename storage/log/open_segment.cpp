@@ -65,8 +65,8 @@ Status OpenSegment::extend(std::uint64_t to) {
 }
 
 /// Makes sure that the next `bytes` overwrite what is there: a full disk shows here, before anything of a group is written.
-Status OpenSegment::reserve(std::uint64_t bytes) {
-  std::uint64_t need = offset_ + bytes;
+Status OpenSegment::reserve(std::uint64_t bytes, std::uint64_t kept_bytes) {
+  std::uint64_t need = offset_ + bytes + kept_bytes;
   if (need <= written_bytes_) return {};
   std::uint64_t generous = std::max(need, std::min(written_bytes_ + growth_bytes, segment_bytes_));
   Status status = extend(generous);
@@ -82,8 +82,8 @@ Status OpenSegment::cut_back(std::uint64_t to) {
   return {};
 }
 
-Status OpenSegment::write(Bytes bytes) {
-  if (Status status = reserve(bytes.size()); !status.ok()) return status;
+Status OpenSegment::write(Bytes bytes, std::uint64_t kept_bytes) {
+  if (Status status = reserve(bytes.size(), kept_bytes); !status.ok()) return status;
   Status status = file_->write_at(bytes, offset_);
   if (status.code() != Code::disk_full) return status;
   // Copy-on-write file systems need space even to overwrite.

@@ -24,9 +24,9 @@ class OpenSegment {
   /// Removes a prepared segment that is not needed after all.
   void discard();
 
-  /// Writes at the end; `end` does not move before `commit`. disk_full: nothing of it is there.
-  /// Any other error, here and below: the content of the file is unknown.
-  Status write(Bytes bytes);
+  /// Writes at the end; `end` does not move before `commit`. disk_full: nothing of it is there, or there is no room for
+  /// `kept_bytes` more behind it. Any other error, here and below: the content of the file is unknown.
+  Status write(Bytes bytes, std::uint64_t kept_bytes = 0);
   /// Syncs, and makes what was written part of the segment.
   Status commit(std::uint64_t bytes, const SegmentSummary& added);
 
@@ -47,7 +47,7 @@ class OpenSegment {
   OpenSegment(Files& files, std::string dir, std::uint64_t log_id, LogPosition first, std::uint64_t segment_bytes)
       : files_(files), dir_(std::move(dir)), log_id_(log_id), first_(first), segment_bytes_(segment_bytes) {}
 
-  Status reserve(std::uint64_t bytes);
+  Status reserve(std::uint64_t bytes, std::uint64_t kept_bytes);
   Status extend(std::uint64_t to);
   Status cut_back(std::uint64_t to);
 

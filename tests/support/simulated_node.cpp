@@ -95,12 +95,6 @@ void SimulatedNode::open_partitions() {
     }
     deliver(from_outside, {i}, RecoveredMail{written_back, nullptr});
   }
-  // The engine tells all partitions before anything else can reach them.
-  for (std::uint16_t i = 0; i < options_.partitions; ++i) {
-    Mail mail = std::move(mail_.at({from_outside, i}).front());
-    mail_.erase({from_outside, i});
-    hosts_[i]->partition.receive(std::move(mail));
-  }
 }
 
 void SimulatedNode::deliver(unsigned from, PartitionId to, Mail mail) {

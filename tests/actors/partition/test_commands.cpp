@@ -145,3 +145,70 @@ TEST_CASE("commands do what the model says when nearly nothing fits into memory"
 TEST_CASE("commands do what the model says with little memory and crashes") {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) run_with_little_memory(seed, true);
 }
+
+TEST_CASE("an error names the operation or precondition as the client counted it, whichever partition found it") {
+  std::uint32_t partitions = GENERATE(1u, 2u, 5u);
+  SimulationOptions options;
+  options.partitions = partitions;
+  SimulatedNode node(options, 1);
+  Session session(1, partitions);
+  ModelBatch vertices;
+  for (int i = 0; i < 12; ++i) {
+    vertices.operations.emplace_back();
+    vertices.operations.back().key = "v" + std::to_string(i);
+  }
+  REQUIRE(run(node, session.batch(vertices)).status.ok());
+  for (std::size_t bad = 0; bad < 12; ++bad) {
+    INFO(partitions << " partitions, row " << bad);
+    ModelBatch edges;
+    for (int i = 0; i < 12; ++i) {
+      edges.operations.emplace_back();
+      edges.operations.back().kind = ModelOperation::Kind::put_edge;
+      edges.operations.back().edge = {"v" + std::to_string(i), "T", "v" + std::to_string((i * 5 + 1) % 12)};
+      edges.conditions.emplace_back();
+      edges.conditions.back().key = "v" + std::to_string(i);
+    }
+    ModelBatch conditions = edges;
+    edges.operations[bad].edge.target = "nobody" + std::to_string(bad);
+    Outcome refused = run(node, session.batch(edges));
+    CHECK(refused.status.code() == Code::unknown_vertex);
+    CHECK(refused.status.field() == "operations[" + std::to_string(bad) + "].putEdge.edge.target");
+    CHECK_THAT(refused.status.message(), Catch::Contains("\"nobody" + std::to_string(bad) + "\""));
+
+    conditions.conditions[bad].kind = ModelCondition::Kind::absent;
+    Submission submission = session.batch(conditions);
+    Outcome not_met = run(node, submission);
+    CHECK(not_met.status.field() == "preconditions[" + std::to_string(bad) + "]");
+    CHECK(run(node, submission).status.field() == not_met.status.field());
+  }
+}
+
+TEST_CASE("a deletion with nothing in its way never ends as a conflict, also when the log is full now and then") {
+  std::size_t full = 0;
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    INFO("seed " << seed);
+    SimulationOptions options;
+    options.refused_groups_in_100 = 40;
+    SimulatedNode node(options, seed);
+    Session session(seed, options.partitions);
+    ModelBatch edges;
+    for (int i = 0; i < 6; ++i) {
+      edges.operations.emplace_back();
+      edges.operations.back().kind = ModelOperation::Kind::put_edge;
+      edges.operations.back().edge = {"hub", "T", "v" + std::to_string(i)};
+      edges.operations.back().create_missing = true;
+    }
+    while (!run(node, session.batch(edges)).status.ok()) {}
+    ModelBatch deletion;
+    deletion.operations.emplace_back();
+    deletion.operations.back().kind = ModelOperation::Kind::delete_vertex;
+    deletion.operations.back().key = "hub";
+    Outcome outcome = run(node, session.batch(deletion));
+    for (; !outcome.status.ok(); outcome = run(node, session.batch(deletion))) {
+      REQUIRE(std::string(code_name(outcome.status.code())) == code_name(Code::disk_full));
+      ++full;
+    }
+    CHECK(outcome.deleted == 7);
+  }
+  CHECK(full > 20);
+}

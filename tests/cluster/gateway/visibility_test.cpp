@@ -41,13 +41,17 @@ TEST_CASE("once a link is acknowledged, another client sees both its ends") {
       Client witness = connect(engine);
       for (int i = 0; i < links; ++i) {
         std::string source = "s" + std::to_string(t) + "-" + std::to_string(i);
-        std::string target = i % 3 == 0 ? "hub" : "t" + std::to_string((t * 7 + i) % 10);
+        std::string fresh = "f" + std::to_string(t) + "-" + std::to_string(i);
+        std::string target = i % 3 == 0 ? "hub" : i % 3 == 1 ? fresh : "t" + std::to_string((t * 7 + i) % 10);
         Batch batch;
         batch.link(source, "KNOWS", target, {.create_missing = true});
         if (!writer.submit(batch).committed()) ++failed;
-        // The far end first: it is the one that learns of the decision last.
-        if (!has_edge(witness, target, client::Direction::in, source)) ++missing;
-        if (!has_edge(witness, source, client::Direction::out, target)) ++missing;
+        // Either end first: the far one learns of the decision last, and by way of the near one it is named by its id.
+        bool far_first = i % 2 == 0;
+        for (bool far : {far_first, !far_first}) {
+          auto direction = far ? client::Direction::in : client::Direction::out;
+          if (!has_edge(witness, far ? target : source, direction, far ? source : target)) ++missing;
+        }
       }
     });
   for (auto& client : clients) client.join();

@@ -71,6 +71,31 @@ TEST_CASE("a full disk refuses the group whole, and the log goes on when there i
   CHECK(t.read() == Texts{"one", "two"});
 }
 
+TEST_CASE("on a full disk there is room for what settles transactions, and for nothing else") {
+  LogFixture t;
+  t.options.segment_bytes = 1 << 20;
+  t.open();
+  t.append({"one"});
+  t.files.faults().room_bytes = 0;
+  Texts all{"one"};
+  while (t.try_append({std::string(1000, 'o')}).ok()) all.emplace_back(1000, 'o');
+  for (int i = 0; i < 50; ++i) {
+    all.emplace_back(1000, 's');
+    LogRecord settling{{1}, {t.next_lsn++}, t.clock.now_ns, 7, as_bytes(all.back())};
+    Status status = t.log->append_group({&settling, 1}, LogRoom::reserve).status();
+    INFO(i << ": " << status.message());
+    REQUIRE(status.ok());
+    REQUIRE(t.try_append({"x"}).code() == Code::disk_full);
+  }
+  t.files.faults().room_bytes = Faults::never;
+  t.append({"two"});
+  all.emplace_back("two");
+  CHECK(t.read() == all);
+  t.kill();
+  t.open();
+  CHECK(t.read() == all);
+}
+
 TEST_CASE("a group that was refused never comes back, whatever is written after it") {
   // On a copy-on-write file system a part of the refused group is written before the disk is full.
   for (std::uint64_t room = 0; room < 4000; room += 40) {
