@@ -1,9 +1,11 @@
 #include "actors/log/log_actor.h"
 
 #include <algorithm>
+#include <set>
 
 #include <sched.h>
 
+#include "actors/partition/core/partition_core.h"
 #include "actors/runtime/inline_unit.h"
 
 namespace engram {
@@ -14,6 +16,27 @@ namespace {
 constexpr std::size_t apply_here_records = 4;
 /// One group is at most so large, so that its sync stays short and memory bounded.
 constexpr std::size_t max_group_bytes = std::size_t{8} << 20;
+/// Releases and the clock wait in the mailbox meanwhile, and under load the inbox may never be empty.
+constexpr auto longest_turn = std::chrono::milliseconds(50);
+
+/// Whether it ends something that is open: without it reads could have to wait.
+bool settles(const CommandBytes& command) {
+  CommandView view(command);
+  return view.root().isDecide() || view.root().isAbort() || view.root().isForget();
+}
+
+/// Keeps what each partition's records begin with that settles something. Answers the others: behind one that is refused
+/// nothing of its partition can be written.
+std::vector<LogInbox::Entry> keep_settling(std::vector<LogInbox::Entry>& entries) {
+  std::vector<LogInbox::Entry> kept, others;
+  std::set<PartitionId> ended;
+  for (LogInbox::Entry& entry : entries) {
+    if (!ended.contains(entry.partition) && !settles(entry.command)) ended.insert(entry.partition);
+    (ended.contains(entry.partition) ? others : kept).push_back(std::move(entry));
+  }
+  entries = std::move(kept);
+  return others;
+}
 
 }  // namespace
 
@@ -32,7 +55,7 @@ void LogInbox::take(std::vector<Entry>& out) {
 }
 
 LogActor::LogActor(caf::actor_config& config, LogActorOptions options)
-    : caf::event_based_actor(config), options_(std::move(options)) {}
+    : MailActor(config), options_(std::move(options)) {}
 
 caf::behavior LogActor::make_behavior() {
   delayed_send(this, std::chrono::seconds(1), tick_atom::value);
@@ -54,7 +77,9 @@ void LogActor::write_groups() {
   // Where work comes right behind work, waking up costs as much as a short sync.
   bool busy = Clock::now() - last_work_ <= std::chrono::nanoseconds(options_.busy_poll_ns);
   std::vector<LogInbox::Entry> entries;
+  Clock::time_point until = Clock::now() + longest_turn;
   while (true) {
+    if (Clock::now() > until) return send(this, wake_atom::value);
     if (busy) wait_for_more();
     entries.clear();
     options_.inbox->take(entries);
@@ -87,6 +112,19 @@ void LogActor::write_group(std::vector<LogInbox::Entry>& entries) {
     return refused != refused_epochs_.end() && entry.epoch <= refused->second;
   });
   if (entries.empty()) return;
+  auto written = append(entries, LogRoom::ordinary);
+  if (written.ok()) return announce(entries);
+  if (options_.log->failed()) return options_.fatal(written.status());
+  std::vector<LogInbox::Entry> others = keep_settling(entries);
+  if (!entries.empty()) {
+    auto settled = append(entries, LogRoom::reserve);
+    if (options_.log->failed()) return options_.fatal(settled.status());
+    settled.ok() ? announce(entries) : refuse(entries, settled.status());
+  }
+  refuse(others, written.status());
+}
+
+Result<LogPosition> LogActor::append(const std::vector<LogInbox::Entry>& entries, LogRoom room) {
   std::vector<LogRecord> records;
   records.reserve(entries.size());
   std::size_t bytes = 0;
@@ -94,14 +132,15 @@ void LogActor::write_group(std::vector<LogInbox::Entry>& entries) {
     records.push_back({entry.partition, entry.lsn, entry.accepted_ns, 0, entry.command.bytes()});
     bytes += entry.command.bytes().size();
   }
-  auto written = options_.log->append_group(records);
-  if (!written.ok()) {
-    if (options_.log->failed()) options_.fatal(written.status());
-    return refuse(entries, written.status());
-  }
+  auto written = options_.log->append_group(records, room);
+  if (!written.ok()) return written;
   options_.gauges->groups.fetch_add(1, std::memory_order_relaxed);
   options_.gauges->records.fetch_add(records.size(), std::memory_order_relaxed);
   if (options_.observe) options_.observe(options_.log->stats().last_sync_ns, records.size(), bytes);
+  return written;
+}
+
+void LogActor::announce(const std::vector<LogInbox::Entry>& entries) {
   std::map<PartitionId, Lsn> durable;
   for (const LogInbox::Entry& entry : entries) durable[entry.partition] = entry.lsn;
   bool here = entries.size() <= apply_here_records;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/runtime/actors.h"
+#include "actors/runtime/mail_actor.h"
 #include "storage/log/command_log.h"
 
 namespace engram {
@@ -50,7 +51,7 @@ struct LogActorOptions {
   std::int64_t busy_poll_ns = 0;
 };
 
-class LogActor : public caf::event_based_actor {
+class LogActor : public MailActor {
  public:
   LogActor(caf::actor_config& config, LogActorOptions options);
   caf::behavior make_behavior() override;
@@ -61,6 +62,8 @@ class LogActor : public caf::event_based_actor {
   void write_groups();
   void wait_for_more() const;
   void write_group(std::vector<LogInbox::Entry>& entries);
+  Result<LogPosition> append(const std::vector<LogInbox::Entry>& entries, LogRoom room);
+  void announce(const std::vector<LogInbox::Entry>& entries);
   void refuse(const std::vector<LogInbox::Entry>& entries, const Status& status);
 
   LogActorOptions options_;

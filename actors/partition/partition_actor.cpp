@@ -8,6 +8,7 @@ namespace engram {
 namespace {
 
 constexpr std::size_t trim_pad_bytes = std::size_t{16} << 20;
+constexpr std::int64_t report_again_ns = 1'000'000'000;  // a client may ask for what is damaged again and again
 
 }  // namespace
 
@@ -35,9 +36,18 @@ void PartitionRuntime::post(PartitionId to, Mail mail) {
 
 void PartitionRuntime::load(std::uint64_t number, Needs needs) {
   services_.loaders->run([this, number, needs = std::move(needs)] {
-    deliver(services_.partitions[self_.value], std::make_shared<Mail>(LoadedMail{number, read_parts(*store_, needs)}),
-            nullptr);
+    auto parts = read_parts(*store_, needs);
+    if (!parts.ok()) report_unreadable(parts.status());
+    deliver(services_.partitions[self_.value], std::make_shared<Mail>(LoadedMail{number, std::move(parts)}), nullptr);
   });
+}
+
+void PartitionRuntime::report_unreadable(const Status& status) {
+  auto now = std::chrono::steady_clock::now().time_since_epoch();
+  std::int64_t now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+  std::int64_t before_ns = unreadable_reported_ns_.load();
+  if (now_ns - before_ns < report_again_ns) return;
+  if (unreadable_reported_ns_.compare_exchange_strong(before_ns, now_ns)) services_.report_unreadable(self_, status);
 }
 
 void PartitionRuntime::write_back(std::vector<WarmChange> changes, Lsn applied) {
@@ -77,7 +87,7 @@ void PartitionRuntime::panic(const Status& status) {
 }
 
 PartitionActor::PartitionActor(caf::actor_config& config, PartitionRuntime* runtime)
-    : caf::event_based_actor(config), runtime_(runtime) {
+    : MailActor(config), runtime_(runtime) {
   runtime_->run_in(this);
 }
 

@@ -7,6 +7,7 @@
 #include "actors/partition/partition.h"
 #include "actors/runtime/actors.h"
 #include "actors/runtime/blocking_pool.h"
+#include "actors/runtime/mail_actor.h"
 
 namespace engram {
 
@@ -20,6 +21,8 @@ struct PartitionServices {
   std::function<void(const Status&)> fatal;
   /// A warm store could not be written and will be tried again; or (ok) could be again.
   std::function<void(PartitionId, const Status&)> report_write_back;
+  /// Something that a read needs cannot be read from a warm store.
+  std::function<void(PartitionId, const Status&)> report_unreadable;
   std::function<void(std::size_t records, std::int64_t elapsed_ns)> observe_write_back;
 };
 
@@ -31,7 +34,7 @@ class PartitionRuntime final : public PartitionHost {
 
   Partition& partition() { return partition_; }
   WarmStore& store() { return *store_; }
-  void run_in(caf::event_based_actor* actor) { actor_ = actor; }
+  void run_in(MailActor* actor) { actor_ = actor; }
 
   void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) override;
   void send(PartitionId to, Mail mail) override;
@@ -43,11 +46,13 @@ class PartitionRuntime final : public PartitionHost {
   [[noreturn]] void panic(const Status& status) override;
 
  private:
+  void report_unreadable(const Status& status);
+
   PartitionId self_;
   std::unique_ptr<WarmStore> store_;
   PartitionServices& services_;
   Partition partition_;
-  caf::event_based_actor* actor_ = nullptr;
+  MailActor* actor_ = nullptr;
   struct WriteBack {
     std::vector<WarmChange> changes;
     Lsn applied;
@@ -55,9 +60,10 @@ class PartitionRuntime final : public PartitionHost {
   };
   std::shared_ptr<WriteBack> write_back_;  // under way, or waiting for room
   std::atomic<bool> full_reported_{false};
+  std::atomic<std::int64_t> unreadable_reported_ns_{0};
 };
 
-class PartitionActor : public caf::event_based_actor {
+class PartitionActor : public MailActor {
  public:
   PartitionActor(caf::actor_config& config, PartitionRuntime* runtime);
   caf::behavior make_behavior() override;
