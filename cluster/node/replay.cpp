@@ -63,6 +63,9 @@ Result<std::uint64_t> read_log(Files& files, const ReplayOptions& options, LsnSe
   log.log_id = options.log_id;
   auto reader = LogReader::open(files, log);
   if (!reader.ok()) return reader.status();
+  auto segments = list_segments(files, options.data_dir);
+  if (!segments.ok()) return segments.status();
+  if (segments->empty() || segments->front().first_position.value == 0) sequence.expect_whole_log();
   std::vector<std::vector<LoggedCommand>> batches(queues.size());
   std::uint64_t replayed = 0;
   StoredRecord record;
@@ -80,6 +83,8 @@ Result<std::uint64_t> read_log(Files& files, const ReplayOptions& options, LsnSe
   }
   for (std::size_t i = 0; i < batches.size(); ++i)
     if (!batches[i].empty()) queues[i].push(std::move(batches[i]));
+  // What is logged from now on would hide that the log's end is missing, until a start that could not go on.
+  if (Status status = sequence.end(); !status.ok()) return status;
   return replayed;
 }
 
@@ -124,10 +129,10 @@ Status LsnSequence::next(PartitionId partition, Lsn lsn) {
 
 Status LsnSequence::end() const {
   for (std::size_t i = 0; i < last_.size(); ++i)
-    if (last_[i].value != 0 && last_[i] < stored_[i])
+    if ((last_[i].value != 0 || whole_) && last_[i] < stored_[i])
       return {Code::corrupt, "The log of partition " + std::to_string(i) + " ends with record " +
                                  std::to_string(last_[i].value) + ", but its warm store has record " +
-                                 std::to_string(stored_[i].value) + put_back};
+                                 std::to_string(stored_[i].value) + ": segments are missing" + put_back};
   return {};
 }
 

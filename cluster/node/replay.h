@@ -28,8 +28,10 @@ class LsnSequence {
   /// Error corrupt: the partition is unknown, or records are missing before this one.
   Status next(PartitionId partition, Lsn lsn);
   [[nodiscard]] bool is_stored(PartitionId partition, Lsn lsn) const { return lsn <= stored_[partition.value]; }
+  /// No segment of the log was moved away: it has to have every command.
+  void expect_whole_log() { whole_ = true; }
   /// After damage: what comes next may begin anywhere.
-  void skip_to_anywhere() { anywhere_ = true, last_.assign(last_.size(), {}); }
+  void skip_to_anywhere() { anywhere_ = true, whole_ = false, last_.assign(last_.size(), {}); }
   /// At the end of the log. Error corrupt: a store has more than the log.
   Status end() const;
 
@@ -37,6 +39,7 @@ class LsnSequence {
   std::vector<Lsn> stored_;
   std::vector<Lsn> last_;  // 0: none seen
   bool anywhere_ = false;
+  bool whole_ = false;
 };
 
 struct ReplayOptions {

@@ -47,14 +47,9 @@ class Files {
   std::string nodes_, edges_;
 };
 
-EngineSetup setup_in(const TemporaryDirectory& directory) {
-  EngineSetup setup;
-  setup.data_dir = directory / "data";
-  setup.socket = directory / "socket";
-  setup.output = directory / "output";
-  setup.flags = {"--node-partitions", "3", "--log-segment-bytes", "4MiB", "--warm-write-back-after-ms", "100ms",
-                 "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"};
-  return setup;
+EngineSetup small_engine(const TemporaryDirectory& directory) {
+  return setup_in(directory, {"--node-partitions", "3", "--log-segment-bytes", "4MiB", "--warm-write-back-after-ms", "100ms",
+                              "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"});
 }
 
 std::vector<std::string> words(const EngineSetup& setup, std::vector<std::string> arguments) {
@@ -105,7 +100,7 @@ std::uint64_t wait_for_edges(const EngineSetup& setup, ChildProcess& importer, s
 TEST_CASE("A load that is killed on its way and started again ends with the same graph") {
   TemporaryDirectory directory, undisturbed;
   Files files(directory);
-  EngineSetup calm = setup_in(undisturbed), setup = setup_in(directory);
+  EngineSetup calm = small_engine(undisturbed), setup = small_engine(directory);
   std::vector<std::string> expected;
   {
     EngineProcess engine(calm);

@@ -20,14 +20,9 @@ namespace {
 constexpr int vertices = 1200;
 constexpr std::size_t ballast_bytes = 4000;
 
-EngineSetup setup_in(const TemporaryDirectory& directory) {
-  EngineSetup setup;
-  setup.data_dir = directory / "data";
-  setup.socket = directory / "socket";
-  setup.output = directory / "output";
-  setup.flags = {"--node-partitions", "3", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms", "50ms",
-                 "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"};
-  return setup;
+EngineSetup small_engine(const TemporaryDirectory& directory) {
+  return setup_in(directory, {"--node-partitions", "3", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms", "50ms",
+                              "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"});
 }
 
 std::string key_of(int number) { return "vertex " + std::to_string(number); }
@@ -122,7 +117,7 @@ void damage_header(const std::string& path) {
 
 TEST_CASE("A damaged warm store is made again from the log as docs/operations.md says, and all is well") {
   TemporaryDirectory directory;
-  EngineSetup setup = setup_in(directory);
+  EngineSetup setup = small_engine(directory);
   GraphState before = make_graph(setup);
   require_well(setup);
   std::string store = setup.data_dir + "/warm/p1";

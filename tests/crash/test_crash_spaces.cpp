@@ -129,11 +129,8 @@ TEST_CASE("100,000 empty spaces cost less than 100 MB, and are there after kill 
   bool sanitized = sanitized_build && is_default_binary();  // memory and time then say nothing
   int many = sanitized ? 5'000 : 100'000;
   TemporaryDirectory directory;
-  EngineSetup setup;
-  setup.data_dir = directory / "data";
-  setup.socket = directory / "socket";
-  setup.output = directory / "output";
-  setup.flags = {"--node-partitions", "2", "--warm-write-back-after-ms", "500ms", "--hot-bytes", "256MiB"};
+  EngineSetup setup = setup_in(
+      directory, {"--node-partitions", "2", "--warm-write-back-after-ms", "500ms", "--hot-bytes", "256MiB"});
   std::uint64_t before = 0, after = 0;
   std::int64_t took_ms = 0;
   {

@@ -258,6 +258,57 @@ TEST_CASE("Damage in the middle of the log stops every start, is named, and is n
   require_vertices(setup, 40);
 }
 
+TEST_CASE("A log that has lost its end is refused before anything is added to it") {
+  TemporaryDirectory directory, kept;
+  EngineSetup setup = setup_in(directory);
+  for (int run = 0; run < 2; ++run) {
+    EngineProcess engine(setup);
+    require_ready(engine);
+    put_vertices(setup, run * 5, 5, 10);
+    CHECK(engine.terminate()->code == 0);  // everything is in the warm stores
+  }
+  std::string lost = find_file(setup.data_dir, ".sealed.log", true);
+  std::string archived = setup.data_dir + "/archived";
+  SECTION("the newest segment") {
+    for (const auto& entry : std::filesystem::directory_iterator(archived))
+      if (entry.path().extension() == ".log")
+        std::filesystem::rename(entry.path(), setup.data_dir / entry.path().filename());
+    for (const auto& entry : std::filesystem::directory_iterator(setup.data_dir))
+      if (entry.path().filename().string().ends_with(".sealed.log")) lost = std::max(lost, entry.path().string());
+  }
+  SECTION("all that there was") {}
+  std::string copy = kept / "segment";
+  std::filesystem::copy_file(lost, copy);
+  std::filesystem::remove(lost);
+  for (int start = 0; start < 2; ++start)
+    CHECK_THAT(refused_start(setup), Contains("segments are missing") && Contains("restore them from a copy"));
+  std::filesystem::copy_file(copy, lost, std::filesystem::copy_options::overwrite_existing);
+  EngineProcess engine(setup);
+  require_ready(engine);
+  require_vertices(setup, 10);
+}
+
+TEST_CASE("Segments that no restart needs are archived while writes follow each other without a pause") {
+  TemporaryDirectory directory;
+  EngineSetup setup = setup_in(directory);
+  setup.flags = {"--node-partitions", "2", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms", "50ms"};
+  EngineProcess engine(setup);
+  require_ready(engine);
+  auto client = client::Client::connect({.server = setup.server()});
+  REQUIRE(client.ok());
+  client::VertexOptions options;
+  options.properties = {{"ballast", std::string(10'000, 'b')}};
+  auto archived = [&] {
+    std::filesystem::directory_iterator entries(setup.data_dir + "/archived");
+    return std::any_of(begin(entries), end(entries),
+                       [](const auto& entry) { return entry.path().string().ends_with(".sealed.log"); });
+  };
+  int puts = 0;
+  for (; puts < 10'000 && (puts % 100 != 0 || !archived()); ++puts)
+    REQUIRE(client->submit(client::Batch().put_vertex("vertex " + std::to_string(puts % 50), options)).committed());
+  CHECK(archived());
+}
+
 TEST_CASE("A warm store of a newer format is refused, and is as it was") {
   TemporaryDirectory directory;
   EngineSetup setup = setup_in(directory);

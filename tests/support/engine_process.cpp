@@ -42,6 +42,15 @@ bool is_default_binary() {
   return engine_binary() == built_binary();
 }
 
+EngineSetup setup_in(const TemporaryDirectory& directory, std::vector<std::string> flags) {
+  EngineSetup setup;
+  setup.data_dir = directory / "data";
+  setup.socket = directory / "socket";
+  setup.output = directory / "output";
+  setup.flags = std::move(flags);
+  return setup;
+}
+
 EngineProcess::EngineProcess(EngineSetup setup) : ChildProcess(child_of(setup)), setup_(std::move(setup)) {}
 
 bool EngineProcess::wait_ready() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/support/child_process.h"
+#include "tests/support/temporary_directory.h"
 
 namespace engram::test {
 
@@ -30,6 +31,9 @@ struct EngineSetup {
 
   [[nodiscard]] std::string server() const { return "unix:" + socket; }
 };
+
+/// Data, socket and output of an engine in one directory.
+EngineSetup setup_in(const TemporaryDirectory& directory, std::vector<std::string> flags);
 
 /// One run of an engine.
 class EngineProcess : public ChildProcess {

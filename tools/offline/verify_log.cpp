@@ -33,6 +33,7 @@ class LogCheck {
       if (segment.state == SegmentState::archived) ++counts_.archived_segments;
     }
     check_manifest();
+    if (segments_.empty() || segments_.front().first_position.value == 0) sequence_.expect_whole_log();
     // What is damaged ends a reader: the next one begins with the segment behind.
     for (std::optional<LogPosition> from = LogPosition{0}; from;) from = read_from(*from);
     if (Status status = sequence_.end(); !status.ok()) found(status, {});
