@@ -77,8 +77,12 @@ void OrderedIndex::erase(IndexNumber index, Bytes sort_key, LocalId id) { set(in
 
 Status OrderedIndex::scan(const WarmStore::View& view, IndexNumber index, Bytes from_key,
                           const std::function<bool(Bytes sort_key, LocalId id)>& visit) const {
+  return scan_from(view, index, entry_prefix(index, from_key), visit);
+}
+
+Status OrderedIndex::scan_from(const WarmStore::View& view, IndexNumber index, std::string_view from,
+                               const std::function<bool(Bytes sort_key, LocalId id)>& visit) const {
   const std::string prefix = entry_prefix(index, {});
-  const std::string from = entry_prefix(index, from_key);
   Merge changes(*this, from);
   bool wanted = true;
   auto show = [&](Bytes key) { return wanted = visit(sort_key_of(key), id_of(key)); };
@@ -110,9 +114,10 @@ Status OrderedIndex::scan(const WarmStore::View& view, IndexNumber index, Bytes 
 
 Result<bool> OrderedIndex::drop(const WarmStore::View& view, IndexNumber index, std::size_t max_entries) {
   std::string& from = dropped_up_to_[index];
+  if (from.empty()) from = entry_prefix(index, {});
   std::vector<std::pair<std::string, LocalId>> found;
   bool more = false;
-  Status status = scan(view, index, as_bytes(from), [&](Bytes sort_key, LocalId id) {
+  Status status = scan_from(view, index, from, [&](Bytes sort_key, LocalId id) {
     more = found.size() == max_entries;
     if (!more) found.emplace_back(as_text(sort_key), id);
     return !more;
@@ -122,7 +127,7 @@ Result<bool> OrderedIndex::drop(const WarmStore::View& view, IndexNumber index, 
   if (!more) {
     dropped_up_to_.erase(index);
   } else if (!found.empty()) {
-    from = found.back().first;
+    from = entry_key(index, as_bytes(found.back().first), found.back().second);
   }
   return !more;
 }

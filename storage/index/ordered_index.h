@@ -60,10 +60,15 @@ class OrderedIndex {
   class Merge;
 
   void set(IndexNumber index, Bytes sort_key, LocalId id, bool present);
+  /// `from`: a key of the warm table, whole or its first bytes.
+  Status scan_from(const WarmStore::View& view, IndexNumber index, std::string_view from,
+                   const std::function<bool(Bytes sort_key, LocalId id)>& visit) const;
 
   Layer recent_;
   Layer in_flight_;
-  std::map<IndexNumber, std::string> dropped_up_to_;  // where the next step of a drop goes on
+  /// Where the next step of a drop goes on: the whole key of the last entry erased. A sort key alone would not do: of an
+  /// index with few values, every step would walk over all that is erased and not written back yet.
+  std::map<IndexNumber, std::string> dropped_up_to_;
 };
 
 }  // namespace engram
