@@ -136,6 +136,9 @@ void Engine::start_actors() {
               status.ok() ? "warm store can be written again" : "warm store cannot be written",
               {{"partition", partition.value}, {"error", status.message()}});
   };
+  services_.report_unreadable = [](PartitionId partition, const Status& status) {
+    log_event(LogLevel::error, "warm store cannot be read", {{"partition", partition.value}, {"error", status.message()}});
+  };
   for (auto& runtime : runtimes_) services_.partitions.push_back(system_->spawn<PartitionActor>(runtime.get()));
   LogActorOptions log;
   log.log = log_.get();
