@@ -106,6 +106,7 @@ bool Graph::install(LoadedParts parts) {
   if (absent_ids_.size() > max_known_absent) absent_ids_.clear();
   if (absent_keys_.size() > max_known_absent) absent_keys_.clear();
   for (LoadedParts::Head& head : parts.heads) install_head(head.id, std::move(head.head));
+  if (!failure_.ok()) return true;  // a key that is not found now may be that of a head that does not parse
   for (LoadedParts::Edges& edges : parts.edges) {
     HotVertex* hot = hot_.find(edges.id);
     if (hot == nullptr || !hot->head || hot->edges(edges.side).loaded()) continue;

@@ -171,9 +171,10 @@ void SpaceTable::note_unready(const Space& space) {
 
 std::vector<SpaceId> SpaceTable::unready() {
   std::erase_if(maybe_unready_, [this](SpaceId id) {
-    const Space* space = find_even_dropped(id);
-    return space == nullptr ||
-           std::all_of(space->indexes.begin(), space->indexes.end(), [](const auto& index) { return index.ready; });
+    const Space* space = find(id);
+    return space == nullptr ||  // also one that was dropped: nobody asks its indexes any more
+           std::all_of(space->indexes.begin(), space->indexes.end(),
+                       [](const auto& index) { return index.ready || !index.damage.ok(); });
   });
   return {maybe_unready_.begin(), maybe_unready_.end()};
 }
