@@ -1,0 +1,57 @@
+// What a partition does beside commands and reads.
+
+#include "tests/actors/partition/partition_script.h"
+
+using namespace engram;
+using namespace engram::test;
+
+namespace {
+
+SpaceRoute make_space(SimulatedNode& node, Session& session, const char* name) {
+  Outcome made = run(node, session.command(default_space(1), [&](schema::Command::Builder command) {
+    command.initCreateSpace().setName(name);
+  }));
+  REQUIRE(made.status.ok());
+  return {made.space, Placement::spread, home_of_space(name, 1)};
+}
+
+void put_vertices(SimulatedNode& node, Session& session, const SpaceRoute& space, int count) {
+  ModelBatch batch;
+  for (int i = 0; i < count; ++i) {
+    batch.operations.emplace_back();
+    batch.operations.back().key = "v" + std::to_string(i);
+  }
+  REQUIRE(run(node, session.batch(batch, space)).status.ok());
+}
+
+void declare_index(SimulatedNode& node, Session& session, const SpaceRoute& space) {
+  REQUIRE(run(node, session.command(space, [](schema::Command::Builder command) {
+            command.initDeclareIndex().setProperty("age");
+          })).status.ok());
+}
+
+}  // namespace
+
+TEST_CASE("the index of a dropped space, never finished, holds up no other") {
+  SimulationOptions options;
+  options.partitions = 1;
+  SimulatedNode node(options, 1);
+  Session session(1, 1);
+  SpaceRoute first = make_space(node, session, "one");
+  SpaceRoute second = make_space(node, session, "other");
+  if (second.id < first.id) std::swap(first, second);  // the one to be dropped comes first
+  put_vertices(node, session, first, 10'000);          // purged 2,000 a tick
+  put_vertices(node, session, second, 3);
+  declare_index(node, session, first);
+  declare_index(node, session, second);
+  REQUIRE(run(node, session.command(first, [](schema::Command::Builder command) { command.setDropSpace(); })).status.ok());
+
+  SpaceTable& spaces = node.core({0}).graph().spaces();
+  REQUIRE(!spaces.find(second.id)->indexes.at(0).ready);
+  for (int tick = 0; tick < 3; ++tick) {
+    node.tick(100);
+    while (node.step()) {}
+  }
+  CHECK(spaces.dropped().contains(first.id));
+  CHECK(spaces.find(second.id)->indexes.at(0).ready);
+}
