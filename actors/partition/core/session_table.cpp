@@ -27,6 +27,7 @@ Status SessionTable::load(const WarmStore::View& view) {
       session.answers.emplace(sequence, Outcome::unpack(in));
     }
     if (!in.ok()) bad = warm_store_damage("the warm store's table of sessions does not parse");
+    answers_ += session.answers.size();
     sessions_.emplace(read_big_endian<std::uint64_t>(key.data()), std::move(session));
     return bad.ok();
   });
@@ -56,6 +57,7 @@ void SessionTable::record(std::uint64_t session, std::uint64_t sequence, std::ui
   if (session == 0) return;
   if (sessions_.size() >= limits_.max_sessions && !sessions_.contains(session)) expire(outcome.accepted_ns);
   Session& entry = sessions_[session];
+  std::size_t answers_before = entry.answers.size();
   entry.last_active_ns = std::max(entry.last_active_ns, outcome.accepted_ns);
   entry.floor = std::max(entry.floor, std::min(first_incomplete, sequence));
   entry.answers.erase(entry.answers.begin(), entry.answers.lower_bound(entry.floor));
@@ -64,7 +66,9 @@ void SessionTable::record(std::uint64_t session, std::uint64_t sequence, std::ui
     entry.floor = entry.answers.begin()->first + 1;
     entry.answers.erase(entry.answers.begin());
   }
+  answers_ = answers_ - answers_before + entry.answers.size();
   mark_dirty(session, entry);
+  if (answers_ > std::max(limits_.max_answers_in_all, limits_.max_sessions)) make_room(session);
 }
 
 void SessionTable::mark_dirty(std::uint64_t id, Session& session) {
@@ -73,18 +77,37 @@ void SessionTable::mark_dirty(std::uint64_t id, Session& session) {
   dirty_.push_back(id);
 }
 
+std::vector<std::pair<std::int64_t, std::uint64_t>> SessionTable::by_age() const {
+  std::vector<std::pair<std::int64_t, std::uint64_t>> result;
+  result.reserve(sessions_.size());
+  for (const auto& [id, session] : sessions_) result.emplace_back(session.last_active_ns, id);
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+void SessionTable::forget(std::uint64_t id) {
+  auto found = sessions_.find(id);
+  answers_ -= found->second.answers.size();
+  sessions_.erase(found);
+  expired_.push_back(id);
+}
+
 void SessionTable::expire(std::int64_t now_ns) {
-  // By age, the oldest eighth at least: one sweep then pays for many new sessions. Ties go by id, so that every replay
-  // forgets the same ones.
-  std::vector<std::pair<std::int64_t, std::uint64_t>> by_age;
-  by_age.reserve(sessions_.size());
-  for (const auto& [id, session] : sessions_) by_age.emplace_back(session.last_active_ns, id);
-  std::sort(by_age.begin(), by_age.end());
+  // The oldest eighth at least: one sweep then pays for many new sessions.
   std::size_t at_least = limits_.max_sessions / 8 + 1;
-  for (std::size_t i = 0; i < by_age.size(); ++i) {
-    if (i >= at_least && now_ns - by_age[i].first <= limits_.ttl_ns) break;
-    sessions_.erase(by_age[i].second);
-    expired_.push_back(by_age[i].second);
+  for (auto [last_active_ns, id] : by_age()) {
+    bool old = now_ns - last_active_ns > limits_.ttl_ns;
+    if (at_least == 0 && !old) break;
+    at_least -= at_least == 0 ? 0 : 1;
+    forget(id);
+  }
+}
+
+void SessionTable::make_room(std::uint64_t recorded) {
+  std::size_t most = std::max(limits_.max_answers_in_all, limits_.max_sessions);
+  for (auto [last_active_ns, id] : by_age()) {
+    if (answers_ <= most - most / 8) break;
+    if (id != recorded) forget(id);
   }
 }
 

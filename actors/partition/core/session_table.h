@@ -20,6 +20,9 @@ struct SessionLimits {
   std::size_t max_sessions = 65'536;
   /// Answers kept of one session; a client may not have more unanswered commands than this.
   std::size_t max_answers = 16'384;
+  /// Of all sessions together, or as many as there may be sessions, if that is more. Past this the oldest sessions are
+  /// forgotten: a client that never says what it has heard, and begins a new session each time, must not fill the memory.
+  std::size_t max_answers_in_all = 1'000'000;
 };
 
 class SessionTable {
@@ -43,10 +46,16 @@ class SessionTable {
     bool dirty = false;
   };
   void expire(std::int64_t now_ns);
+  /// Forgets the oldest sessions but this one until an eighth of all answers may come again.
+  void make_room(std::uint64_t recorded);
+  /// Oldest first. Ties go by id, so that every replay forgets the same ones.
+  [[nodiscard]] std::vector<std::pair<std::int64_t, std::uint64_t>> by_age() const;
+  void forget(std::uint64_t id);
   void mark_dirty(std::uint64_t id, Session& session);
 
   SessionLimits limits_;
   absl::flat_hash_map<std::uint64_t, Session> sessions_;
+  std::size_t answers_ = 0;  // of all sessions
   std::vector<std::uint64_t> dirty_;
   std::vector<std::uint64_t> expired_;
 };
