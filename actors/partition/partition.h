@@ -14,6 +14,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "actors/messages/mail.h"
+#include "actors/partition/batch_owners.h"
 #include "actors/partition/core/partition_core.h"
 #include "actors/partition/core/reads.h"
 #include "storage/base/clock.h"
@@ -51,7 +52,7 @@ struct PartitionLimits {
 /// Read by the metrics on other threads.
 struct PartitionGauges {
   std::atomic<std::uint64_t> applied_lsn{0}, pending_records{0}, pending_bytes{0}, hot_bytes{0}, dirty_bytes{0},
-      hot_vertices{0}, hot_hits{0}, warm_reads{0}, transactions{0}, waiting_reads{0}, sessions{0}, write_backs{0},
+      hot_vertices{0}, hot_hits{0}, warm_hits{0}, warm_reads{0}, transactions{0}, waiting_reads{0}, sessions{0}, write_backs{0},
       evictions{0}, spaces{0}, committed{0}, aborted{0}, in_doubt{0};
 };
 
@@ -120,8 +121,9 @@ class Partition {
   void update_gauges();
 
   // Transactions (partition_transactions.cpp).
-  std::vector<PartitionId> participants_of(schema::Command::Reader command);
-  void begin(SubmitMail mail, std::vector<PartitionId> participants);
+  BatchOwners owners_in(schema::Command::Reader command);
+  std::vector<PartitionId> participants_of_space_change(schema::Command::Reader command);
+  void begin(SubmitMail mail, BatchOwners owners, std::vector<PartitionId> participants);
   void ask_for_targets(Transaction& transaction);
   void send_prepares(Transaction& transaction);
   ReplyPortPtr target_port(TransactionKey key, PartitionId owner, std::vector<Hash128> keys);
@@ -213,6 +215,7 @@ struct Partition::Transaction {
   CommandBytes command;  // the client's; for a deletion too
   std::vector<ReplyPortPtr> ports;
   std::int64_t deadline_ns = 0;
+  BatchOwners owners;     // of a batch
   std::vector<PartitionId> participants;
   std::set<PartitionId> waiting_for;
   ResolvedKeys hints;     // targets as they were before

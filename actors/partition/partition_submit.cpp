@@ -41,37 +41,34 @@ void Partition::on(SubmitMail mail) {
       core_.graph().spaces().find({command.getSpace()}) == nullptr)
     refused.status = Status(Code::unknown_space, "There is no such space; it may have been dropped.", "space");
   if (!refused.status.ok()) return mail.port->reply(outcome_answer(refused));
-  std::vector<PartitionId> participants = participants_of(command);
+  BatchOwners owners = owners_in(command);
+  std::vector<PartitionId> participants =
+      command.isBatch() ? owners.others(options_.self) : participants_of_space_change(command);
   if (participants.empty()) {
     append(std::move(mail.command), {{std::move(mail.port)}, session, mail.deadline_ns});
   } else {
-    begin(std::move(mail), std::move(participants));
+    begin(std::move(mail), std::move(owners), std::move(participants));
   }
 }
 
-std::vector<PartitionId> Partition::participants_of(schema::Command::Reader command) {
-  std::vector<PartitionId> others;
-  if (!command.isBatch()) {
-    bool everywhere = command.isCreateSpace()
-                          ? command.getCreateSpace().getPlacement() == schema::Placement::SPREAD
-                          : core_.graph().spaces().find({command.getSpace()})->route.placement == Placement::spread;
-    for (std::uint16_t i = 0; everywhere && i < options_.partitions; ++i)
-      if (PartitionId{i} != options_.self) others.push_back({i});
-    return others;
-  }
+BatchOwners Partition::owners_in(schema::Command::Reader command) {
+  if (!command.isBatch() || options_.partitions == 1) return {};
   const SpaceRoute& route = core_.graph().spaces().find({command.getSpace()})->route;
-  if (options_.partitions == 1 || route.placement == Placement::together) return others;
-  std::vector<bool> involved(options_.partitions, false);
-  for_each_key(command.getBatch(), [&](capnp::Text::Reader key) {
-    involved[owner_of_key(route, text_of(key), options_.partitions).value] = true;
-  });
-  involved[options_.self.value] = false;
-  for (std::uint16_t i = 0; i < options_.partitions; ++i)
-    if (involved[i]) others.push_back({i});
+  return route.placement == Placement::together ? BatchOwners()
+                                                : BatchOwners(command.getBatch(), route, options_.partitions);
+}
+
+std::vector<PartitionId> Partition::participants_of_space_change(schema::Command::Reader command) {
+  bool everywhere = command.isCreateSpace()
+                        ? command.getCreateSpace().getPlacement() == schema::Placement::SPREAD
+                        : core_.graph().spaces().find({command.getSpace()})->route.placement == Placement::spread;
+  std::vector<PartitionId> others;
+  for (std::uint16_t i = 0; everywhere && i < options_.partitions; ++i)
+    if (PartitionId{i} != options_.self) others.push_back({i});
   return others;
 }
 
-void Partition::begin(SubmitMail mail, std::vector<PartitionId> participants) {
+void Partition::begin(SubmitMail mail, BatchOwners owners, std::vector<PartitionId> participants) {
   CommandView view(mail.command);
   auto command = view.root();
   auto transaction = std::make_unique<Transaction>();
@@ -79,6 +76,7 @@ void Partition::begin(SubmitMail mail, std::vector<PartitionId> participants) {
   transaction->command = mail.command;
   transaction->ports.push_back(std::move(mail.port));
   transaction->deadline_ns = mail.deadline_ns;
+  transaction->owners = std::move(owners);
   transaction->participants = std::move(participants);
   if (command.getSession() != 0)
     transaction_sessions_[{command.getSession(), command.getSequence()}] = transaction->key.number;
@@ -99,7 +97,7 @@ void Partition::ask_for_targets(Transaction& transaction) {
   const Space* space = core_.graph().spaces().find({command.getSpace()});
   if (space == nullptr)
     return give_up(transaction, {Code::unknown_space, "There is no such space; it may have been dropped.", "space"});
-  TargetKeys wanted = targets_to_resolve(command.getBatch(), space->route, options_.self, options_.partitions);
+  TargetKeys wanted = targets_to_resolve(command.getBatch(), transaction.owners, space->route.id, options_.self);
   transaction.stage = Transaction::Stage::resolving;
   TransactionKey key = transaction.key;
   for (auto& [owner, keys] : wanted) transaction.waiting_for.insert(owner);
@@ -129,8 +127,7 @@ void Partition::send_prepares(Transaction& transaction) {
   for (PartitionId participant : transaction.participants) {
     CommandBytes prepare;
     if (command.isBatch()) {
-      ShareSelector select{space->route, participant, options_.partitions};
-      prepare = prepare_message(transaction.key, transaction.command, select, transaction.hints);
+      prepare = prepare_message(transaction.key, transaction.command, transaction.owners, participant, transaction.hints);
     } else {
       prepare = prepare_space_message(transaction.key, command);
     }

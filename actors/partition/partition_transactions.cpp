@@ -82,11 +82,8 @@ void Partition::all_voted(Transaction& transaction) {
     append(commit_delete_message(transaction.key, command, transaction.deletes, transaction.participants));
     return;  // its outcome goes to who sent the command that locked the vertex
   }
-  const Space* space = core_.graph().spaces().find({command.getSpace()});
-  SpaceRoute route = space == nullptr ? SpaceRoute{} : space->route;
-  ShareSelector own{route, options_.self, options_.partitions};
-  Lsn lsn = append(commit_message(transaction.key, transaction.command, own, transaction.resolved, transaction.participants,
-                                  transaction.counts));
+  Lsn lsn = append(commit_message(transaction.key, transaction.command, transaction.owners, transaction.resolved,
+                                  transaction.participants, transaction.counts));
   commits_[lsn.value] = transaction.key.number;
 }
 

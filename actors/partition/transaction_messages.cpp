@@ -9,15 +9,15 @@ unsigned packed_size(const ResolvedKeys& keys) {
   return static_cast<unsigned>(keys.size() * ResolvedKeys::entry_bytes);
 }
 
-/// The share of a batch that a selector picks.
+/// The share of a batch that concerns one partition.
 template <typename Init>
-void write_share(schema::Batch::Reader batch, const ShareSelector& select, Init&& init) {
+void write_share(schema::Batch::Reader batch, const BatchOwners& owners, PartitionId partition, Init&& init) {
   std::vector<unsigned> operations;
   std::vector<unsigned> conditions;
   for (unsigned i = 0; i < batch.getOperations().size(); ++i)
-    if (select.touches(batch.getOperations()[i])) operations.push_back(i);
+    if (owners.operations()[i].touch(partition)) operations.push_back(i);
   for (unsigned i = 0; i < batch.getPreconditions().size(); ++i)
-    if (select.touches(batch.getPreconditions()[i])) conditions.push_back(i);
+    if (owners.preconditions()[i].touch(partition)) conditions.push_back(i);
   schema::Batch::Builder share = init();
   auto list = share.initOperations(static_cast<unsigned>(operations.size()));
   for (unsigned i = 0; i < operations.size(); ++i) list.setWithCaveats(i, batch.getOperations()[operations[i]]);
@@ -62,70 +62,34 @@ schema::Commit::Builder begin_commit(capnp::MessageBuilder& message, const Trans
 
 }  // namespace
 
-void for_each_key(schema::Batch::Reader batch, const std::function<void(capnp::Text::Reader)>& visit) {
-  auto edge = [&](schema::EdgeKey::Reader key) {
-    visit(key.getSource());
-    visit(key.getTarget());
-  };
-  for (schema::Operation::Reader operation : batch.getOperations()) {
-    switch (operation.which()) {
-      case schema::Operation::PUT_VERTEX: visit(operation.getPutVertex().getKey()); break;
-      case schema::Operation::DELETE_VERTEX: visit(operation.getDeleteVertex().getKey()); break;
-      case schema::Operation::PUT_EDGE: edge(operation.getPutEdge().getEdge()); break;
-      case schema::Operation::DELETE_EDGE: edge(operation.getDeleteEdge()); break;
-    }
-  }
-  for (schema::Precondition::Reader condition : batch.getPreconditions()) {
-    if (condition.getSubject().isVertex()) visit(condition.getSubject().getVertex());
-    if (condition.getSubject().isEdge()) edge(condition.getSubject().getEdge());
-  }
-}
-
-bool ShareSelector::touches(schema::Operation::Reader operation) const {
-  switch (operation.which()) {
-    case schema::Operation::PUT_VERTEX: return owns(operation.getPutVertex().getKey());
-    case schema::Operation::DELETE_VERTEX: return owns(operation.getDeleteVertex().getKey());
-    case schema::Operation::PUT_EDGE:
-      return owns(operation.getPutEdge().getEdge().getSource()) || owns(operation.getPutEdge().getEdge().getTarget());
-    case schema::Operation::DELETE_EDGE:
-      return owns(operation.getDeleteEdge().getSource()) || owns(operation.getDeleteEdge().getTarget());
-  }
-  return false;
-}
-
-bool ShareSelector::touches(schema::Precondition::Reader condition) const {
-  auto subject = condition.getSubject();
-  if (subject.isVertex()) return owns(subject.getVertex());
-  return owns(subject.getEdge().getSource()) || owns(subject.getEdge().getTarget());
-}
-
-TargetKeys targets_to_resolve(schema::Batch::Reader batch, const SpaceRoute& route, PartitionId coordinator,
-                              std::uint32_t partitions) {
+TargetKeys targets_to_resolve(schema::Batch::Reader batch, const BatchOwners& owners, SpaceId space,
+                              PartitionId coordinator) {
   TargetKeys found;
   absl::flat_hash_set<Hash128, ResolvedKeys::HashOfHash> seen;
-  auto edge = [&](schema::EdgeKey::Reader key) {
-    PartitionId source = owner_of_key(route, text_of(key.getSource()), partitions);
-    PartitionId target = owner_of_key(route, text_of(key.getTarget()), partitions);
-    if (source == coordinator || source == target) return;
-    Hash128 name = ResolvedKeys::name(route.id, text_of(key.getTarget()));
-    if (seen.insert(name).second) found[target].push_back({name, key.getTarget()});
+  auto edge = [&](schema::EdgeKey::Reader key, const BatchOwners::Ends& ends) {
+    if (ends.first == coordinator || ends.first == ends.second) return;
+    Hash128 name = ResolvedKeys::name(space, text_of(key.getTarget()));
+    if (seen.insert(name).second) found[ends.second].push_back({name, key.getTarget()});
   };
-  for (schema::Operation::Reader operation : batch.getOperations()) {
-    if (operation.isPutEdge()) edge(operation.getPutEdge().getEdge());
-    if (operation.isDeleteEdge()) edge(operation.getDeleteEdge());
+  for (unsigned i = 0; i < batch.getOperations().size(); ++i) {
+    auto operation = batch.getOperations()[i];
+    if (operation.isPutEdge()) edge(operation.getPutEdge().getEdge(), owners.operations()[i]);
+    if (operation.isDeleteEdge()) edge(operation.getDeleteEdge(), owners.operations()[i]);
   }
-  for (schema::Precondition::Reader condition : batch.getPreconditions())
-    if (condition.getSubject().isEdge()) edge(condition.getSubject().getEdge());
+  for (unsigned i = 0; i < batch.getPreconditions().size(); ++i) {
+    auto subject = batch.getPreconditions()[i].getSubject();
+    if (subject.isEdge()) edge(subject.getEdge(), owners.preconditions()[i]);
+  }
   return found;
 }
 
-CommandBytes prepare_message(const TransactionKey& key, const CommandBytes& bytes, const ShareSelector& select,
-                             const ResolvedKeys& hints) {
+CommandBytes prepare_message(const TransactionKey& key, const CommandBytes& bytes, const BatchOwners& owners,
+                             PartitionId to, const ResolvedKeys& hints) {
   CommandView view(bytes);
   auto command = view.root();
   capnp::MallocMessageBuilder message(words_for(bytes) + static_cast<unsigned>(hints.size()) * 3);
   auto prepare = begin_prepare(message, key, command.getSpace());
-  write_share(command.getBatch(), select, [&] { return prepare.initBatch(); });
+  write_share(command.getBatch(), owners, to, [&] { return prepare.initBatch(); });
   hints.pack(prepare.initResolved(packed_size(hints)));
   return CommandBytes::of(message);
 }
@@ -136,7 +100,7 @@ CommandBytes prepare_space_message(const TransactionKey& key, schema::Command::R
   return CommandBytes::of(message);
 }
 
-CommandBytes commit_message(const TransactionKey& key, const CommandBytes& bytes, const ShareSelector& own,
+CommandBytes commit_message(const TransactionKey& key, const CommandBytes& bytes, const BatchOwners& owners,
                             const ResolvedKeys& resolved, const std::vector<PartitionId>& participants,
                             const BatchCounts& counts) {
   CommandView view(bytes);
@@ -144,7 +108,7 @@ CommandBytes commit_message(const TransactionKey& key, const CommandBytes& bytes
   capnp::MallocMessageBuilder message(words_for(bytes) + static_cast<unsigned>(resolved.size()) * 3);
   auto commit = begin_commit(message, key, command, participants);
   if (command.isBatch()) {
-    write_share(command.getBatch(), own, [&] { return commit.initBatch(); });
+    write_share(command.getBatch(), owners, key.coordinator, [&] { return commit.initBatch(); });
   } else {
     space_change_of(command, commit.initSpace());
   }

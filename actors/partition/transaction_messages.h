@@ -1,30 +1,14 @@
 #pragma once
 // Makes the commands of the two-phase protocol out of a client's command: each partition gets its own share only.
 
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "actors/partition/batch_owners.h"
 #include "actors/partition/core/partition_core.h"
 
 namespace engram {
-
-/// Every key that the batch names.
-void for_each_key(schema::Batch::Reader batch, const std::function<void(capnp::Text::Reader)>& visit);
-
-/// Which operations and preconditions of a batch concern one partition.
-struct ShareSelector {
-  const SpaceRoute& route;
-  PartitionId partition;
-  std::uint32_t partitions;
-
-  [[nodiscard]] bool owns(capnp::Text::Reader key) const {
-    return owner_of_key(route, text_of(key), partitions) == partition;
-  }
-  [[nodiscard]] bool touches(schema::Operation::Reader operation) const;
-  [[nodiscard]] bool touches(schema::Precondition::Reader condition) const;
-};
 
 /// By owner. The texts are the batch's.
 struct TargetKey {
@@ -33,13 +17,15 @@ struct TargetKey {
 };
 using TargetKeys = std::map<PartitionId, std::vector<TargetKey>>;
 /// The targets whose ids a participant other than the coordinator needs before it can tell whether an edge exists.
-TargetKeys targets_to_resolve(schema::Batch::Reader batch, const SpaceRoute& route, PartitionId coordinator,
-                              std::uint32_t partitions);
+TargetKeys targets_to_resolve(schema::Batch::Reader batch, const BatchOwners& owners, SpaceId space,
+                              PartitionId coordinator);
 
-CommandBytes prepare_message(const TransactionKey& key, const CommandBytes& bytes, const ShareSelector& select,
-                             const ResolvedKeys& hints);
+/// `to`: the participant, whose share goes with it.
+CommandBytes prepare_message(const TransactionKey& key, const CommandBytes& bytes, const BatchOwners& owners,
+                             PartitionId to, const ResolvedKeys& hints);
 CommandBytes prepare_space_message(const TransactionKey& key, schema::Command::Reader command);
-CommandBytes commit_message(const TransactionKey& key, const CommandBytes& bytes, const ShareSelector& own,
+/// The coordinator's own, with its share.
+CommandBytes commit_message(const TransactionKey& key, const CommandBytes& bytes, const BatchOwners& owners,
                             const ResolvedKeys& resolved, const std::vector<PartitionId>& participants,
                             const BatchCounts& counts);
 CommandBytes commit_delete_message(const TransactionKey& key, schema::Command::Reader command, Lsn locked_at,
