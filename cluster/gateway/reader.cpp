@@ -1,4 +1,9 @@
 // Reads: each call is checked, run as a query over the partitions, and answered.
+//
+// A read allows its cancellation: once the caller's Finish or the end of the connection is noticed, the promise that the
+// method returned is dropped, and with it the query and the CallScope, which then counts the call as cancelled. Whatever
+// that promise holds has to be content with being dropped between any two turns of the loop. The parameters, which a query
+// reads while it runs, live longer than the promise.
 
 #include "cluster/gateway/capabilities.h"
 
@@ -42,6 +47,7 @@ class ReaderServer final : public schema::Reader::Server {
     auto scope = kj::heap<CallScope>(kj::addRef(*rights_), Operation::statistics);
     if (!scope->status().ok()) return refuse(context, *scope, scope->status());
     QueryContext query = query_context(context.getParams().getTimeoutMs());
+    context.allowCancellation();
     return finish<schema::StatisticsReply>(context, kj::mv(scope), query, make_statistics(query));
   }
   kj::Promise<void> scan(ScanContext context) override;
@@ -67,6 +73,7 @@ class ReaderServer final : public schema::Reader::Server {
     if (status.ok()) status = validate(params.getRequest());
     if (!status.ok()) return refuse(context, *scope, status);
     QueryContext query = query_context(params.getTimeoutMs());
+    context.allowCancellation();
     return finish<Reply>(context, kj::mv(scope), query, make(query, params.getRequest()));
   }
 
@@ -117,6 +124,7 @@ kj::Promise<void> ReaderServer::get_one(GetContext context) {
     out.setDeadlineNs(deadline_ns);
     out.setGet(request);
   }, 64);
+  context.allowCancellation();
   return connection.loop.ask(owner, std::move(frame), deadline_ns)
       .then([context, scope = kj::mv(scope)](Frame answer) mutable {
         auto reply = context.getResults().initReply();
@@ -168,13 +176,14 @@ kj::Promise<void> ReaderServer::scan(ScanContext context) {
   run->limited = run->left != 0;
   run->timeout_ms = params.getTimeoutMs();
   context.releaseParams();
+  context.allowCancellation();
   return scan_pages(run).then([context, run]() mutable {
     if (!run->status.ok()) write_error(run->status, context.getResults().initError());
-    run->scope->ended(run->status.code());
     auto done = run->sink.doneRequest();
     if (!run->status.ok()) write_error(run->status, done.initError());
     done.setCursor(run->request().getCursor());
-    return done.send().ignoreResult().attach(std::move(run));  // in flight until the sink has answered
+    // In flight until the sink has answered.
+    return done.send().ignoreResult().then([run] { run->scope->ended(run->status.code()); });
   });
 }
 

@@ -109,6 +109,7 @@ class SessionServer final : public schema::Session::Server {
     Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) { out.setFindSpace(name); });
     PartitionId home = home_of_space(wanted, engine.partitions());
     std::int64_t deadline_ns = deadline_of(*rights_->connection().services.clock, 0);
+    context.allowCancellation();
     return rights_->connection().loop.ask(home, std::move(request), deadline_ns)
         .then([this, context, scope = kj::mv(scope)](Frame frame) mutable {
           if (!frame) frame = error_answer({Code::deadline_exceeded, "The time given ran out."});
@@ -152,6 +153,7 @@ kj::Promise<void> SessionServer::listSpaces(ListSpacesContext context) {
     return kj::READY_NOW;
   }
   std::uint32_t limit = std::min<std::uint32_t>(std::max<std::uint32_t>(context.getParams().getLimit(), 1), 10'000);
+  context.allowCancellation();
   return kj::joinPromises(ask_for_spaces(context.getParams().getAfter(), limit))
       .then([this, context, limit, scope = kj::mv(scope)](kj::Array<Frame> answers) mutable -> kj::Promise<void> {
         std::vector<schema::SpaceInfo::Reader> all;
@@ -170,9 +172,9 @@ kj::Promise<void> SessionServer::listSpaces(ListSpacesContext context) {
             failed = read_error(answer.getError());
           }
         }
-        scope->ended(failed.code());
         if (!failed.ok()) {
           write_error(failed, context.getResults().initError());
+          scope->ended(failed.code());
           return kj::READY_NOW;
         }
         std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.getName() < b.getName(); });
@@ -180,7 +182,7 @@ kj::Promise<void> SessionServer::listSpaces(ListSpacesContext context) {
         results.setMore(all.size() > limit);
         auto list = results.initSpaces(static_cast<unsigned>(std::min<std::size_t>(all.size(), limit)));
         for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, all[i]);
-        return count_spaces(list);
+        return count_spaces(list).then([scope = kj::mv(scope)]() mutable { scope->ended(Code::none); });
       });
 }
 

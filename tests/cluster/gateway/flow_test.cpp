@@ -47,6 +47,10 @@ bool settles(const std::function<bool()>& holds, int timeout_ms = 10'000) {
   return holds();
 }
 
+std::uint64_t cancelled_calls(RunningEngine& engine, Operation operation) {
+  return engine.node().gateway_services().metrics->requests.count(operation, Code::cancelled);
+}
+
 class CountingSink final : public schema::ScanSink::Server {
  public:
   CountingSink(int& pages, kj::Promise<void> gate) : pages_(pages), gate_(gate.fork()) {}
@@ -203,10 +207,11 @@ TEST_CASE("dropping a call, or the connection, ends the work behind it") {
   load_graph(engine, 20'000, 2);
   for (bool drop_connection : {false, true}) {
     CAPTURE(drop_connection);
+    std::uint64_t before = cancelled_calls(engine, Operation::expand);
     {
       RpcSession session(engine);
       std::vector<kj::Promise<void>> calls;
-      for (int i = 0; i < 20; ++i) {
+      for (int i = 0; i < 100; ++i) {  // seconds of work
         auto call = session.reader().expandRequest();
         fill_heavy(call.initRequest());
         call.setTimeoutMs(60'000);
@@ -221,7 +226,37 @@ TEST_CASE("dropping a call, or the connection, ends the work behind it") {
       }
     }
     CHECK(settles([&] { return engine.calls_in_flight() == 0; }));
+    CHECK(cancelled_calls(engine, Operation::expand) - before > 50);  // the others were done before
   }
+}
+
+TEST_CASE("a scan that is dropped ends, whatever its sink does, and its connection goes on") {
+  RunningEngine engine;
+  RpcSession session(engine);
+  REQUIRE(session.put("ada").committed());
+  int pages = 0;
+  auto never = kj::newPromiseAndFulfiller<void>();
+  auto scan = begin_scan(session, pages, kj::mv(never.promise)).ignoreResult();
+  session.timer().afterDelay(100 * kj::MILLISECONDS).wait(session.wait_scope());
+  REQUIRE(pages == 1);
+  REQUIRE(engine.calls_in_flight() == 1);
+  scan = nullptr;
+  CHECK(session.has("ada"));
+  CHECK(settles([&] { return engine.calls_in_flight() == 0; }));
+  CHECK(cancelled_calls(engine, Operation::scan) == 1);
+}
+
+TEST_CASE("a change whose call is dropped goes on") {
+  RunningEngine engine;
+  RpcSession session(engine);
+  for (int i = 0; i < 20; ++i) {
+    auto command = session.command([&](schema::Command::Builder to) {
+      to.initBatch().initOperations(1)[0].initPutVertex().setKey(text("v" + std::to_string(i)));
+    });
+    auto dropped = client::submit(session.writer(), RpcSession::bytes(command), 5000);
+  }
+  for (int i = 0; i < 20; ++i) CHECK(settles([&] { return session.has("v" + std::to_string(i)); }));
+  CHECK(cancelled_calls(engine, Operation::submit) == 0);
 }
 
 TEST_CASE("a connection that does not authenticate in time is closed") {
