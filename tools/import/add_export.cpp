@@ -12,6 +12,7 @@
 #include "tools/engram/output.h"
 #include "tools/import/add_import.h"
 #include "tools/import/export_job.h"
+#include "tools/import/output_path.h"
 
 namespace engram::cli {
 
@@ -69,6 +70,9 @@ Status read_arguments(ExportArguments& arguments) {
       return {Code::invalid_argument, "-o is for vertices and edges in one file: leave out --nodes and --edges"};
     options.vertices_path = options.edges_path = arguments.output;
   }
+  // So that the summary, too, goes elsewhere.
+  for (auto* path : {&options.vertices_path, &options.edges_path})
+    if (import::is_standard_output(*path)) *path = "-";
   return import::check(options);
 }
 

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "tools/import/output_path.h"
+
 namespace engram::import {
 
 namespace {
 constexpr std::size_t buffer_bytes = std::size_t{1} << 20;
-std::string partial_path(const std::string& path) { return path + ".partial"; }
 }  // namespace
+
+std::string partial_path(const std::string& path) { return path + ".partial"; }
 
 void append_csv_cell(std::string& out, std::string_view text, bool force_quotes) {
   if (!force_quotes && text.find_first_of(",\"\r\n") == std::string_view::npos) {
@@ -23,6 +26,7 @@ void append_csv_cell(std::string& out, std::string_view text, bool force_quotes)
 }
 
 Result<std::unique_ptr<AtomicFile>> AtomicFile::create(Files& files, std::string path) {
+  path = behind_links(std::move(path));
   auto file = files.open(partial_path(path), OpenMode::replace);
   if (!file.ok()) return file.status();
   return std::unique_ptr<AtomicFile>(new AtomicFile(files, std::move(path), std::move(file).value()));

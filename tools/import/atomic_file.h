@@ -24,9 +24,13 @@ class TextOutput {
   [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
 };
 
+/// Where a file is until it is whole.
+std::string partial_path(const std::string& path);
+
 /// Writes to `<path>.partial`, and commit() makes it durable and moves it to `path`: so whoever finds the file finds
 /// all of it. Without commit the partial file is removed by the destructor; a crash leaves it, and the next export to
-/// that path replaces it.
+/// that path replaces it. A symbolic link stays one: the file that it leads to is replaced. Not for what is no file: see
+/// is_stream.
 class AtomicFile final : public TextOutput {
  public:
   static Result<std::unique_ptr<AtomicFile>> create(Files& files, std::string path);

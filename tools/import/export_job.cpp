@@ -5,6 +5,7 @@
 
 #include "tools/import/csv_export.h"
 #include "tools/import/json_lines.h"
+#include "tools/import/output_path.h"
 
 namespace engram::import {
 
@@ -56,8 +57,14 @@ class CsvWriter final : public PageWriter {
   CsvTable edges_;
 };
 
+/// An export is written beside its place first, so that has to be another too.
+bool are_in_each_others_way(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return false;
+  return is_same_file(a, b) || is_same_file(partial_path(behind_links(a)), b) ||
+         is_same_file(a, partial_path(behind_links(b)));
+}
+
 bool in_one_file(const ExportOptions& options) { return options.vertices_path == options.edges_path; }
-bool is_stream(const std::string& path) { return path == "-"; }
 
 class Export {
  public:
@@ -71,7 +78,7 @@ class Export {
     std::string edges;
     writer_->headers(vertices, edges);
     Status status = write(vertices, edges);
-    bool both_in_stream = in_one_file(options_) && is_stream(options_.edges_path);
+    bool both_in_stream = edges_to_ != nullptr && edges_to_ == vertices_to_;
     if (status.ok()) status = pass(vertices_to_ != nullptr, edges_to_ != nullptr && !both_in_stream);
     // What was written to a stream is gone: edges come behind all vertices by reading the graph again.
     if (status.ok() && both_in_stream) status = pass(false, true);
@@ -107,18 +114,27 @@ class Export {
   }
 
   Status open_files() {
-    if (Status status = open(options_.vertices_path, options_.vertices_path, vertices_, vertices_to_); !status.ok())
-      return status;
-    if (is_stream(options_.edges_path) || !in_one_file(options_))
-      return open(options_.edges_path, options_.edges_path, edges_, edges_to_);
+    if (Status status = open(options_.vertices_path, vertices_, vertices_to_); !status.ok()) return status;
+    if (!in_one_file(options_)) return open(options_.edges_path, edges_, edges_to_);
+    if (vertices_ == nullptr) {  // a stream
+      edges_to_ = vertices_to_;
+      return {};
+    }
     // In one file edges come behind all vertices: until then they are kept beside it.
-    return open(options_.edges_path, options_.edges_path + ".edges", edges_, edges_to_);
+    return open(behind_links(options_.edges_path) + ".edges", edges_, edges_to_);
   }
 
-  Status open(const std::string& wanted, const std::string& path, std::unique_ptr<AtomicFile>& file, TextOutput*& output) {
-    if (wanted.empty()) return {};
-    if (is_stream(wanted)) {
+  Status open(const std::string& path, std::unique_ptr<AtomicFile>& file, TextOutput*& output) {
+    if (path.empty()) return {};
+    if (path == "-") {
       output = options_.stream;
+      return {};
+    }
+    if (is_stream(path)) {
+      auto opened = open_stream(path);
+      if (!opened.ok()) return of_file(opened.status());
+      streams_.push_back(std::move(opened).value());
+      output = streams_.back().get();
       return {};
     }
     auto created = AtomicFile::create(files_, path);
@@ -176,8 +192,9 @@ class Export {
   Files& files_;
   ProgressLine& progress_;
   std::unique_ptr<PageWriter> writer_;
-  std::unique_ptr<AtomicFile> vertices_;   // null: none, or the stream
+  std::unique_ptr<AtomicFile> vertices_;   // null: none, or a stream
   std::unique_ptr<AtomicFile> edges_;
+  std::vector<std::unique_ptr<TextOutput>> streams_;
   TextOutput* vertices_to_ = nullptr;      // null: none
   TextOutput* edges_to_ = nullptr;
 };
@@ -190,6 +207,13 @@ Status check(const ExportOptions& options) {
   if (options.format != Format::jsonl && in_one_file(options))
     return {Code::invalid_argument,
             "CSV needs a file for the vertices and another for the edges: give --nodes and --edges, or one of them"};
+  for (const auto* path : {&options.vertices_path, &options.edges_path})
+    if (path->ends_with(".zst"))
+      return {Code::invalid_argument, *path + ": an export is not compressed, and import would take it to be: "
+                                              "write to - and pipe that through zstd"};
+  if (!in_one_file(options) && are_in_each_others_way(options.vertices_path, options.edges_path))
+    return {Code::invalid_argument, options.vertices_path + " and " + options.edges_path +
+                                        " are one file under two names: name two files, or (jsonl) one with -o"};
   return {};
 }
 

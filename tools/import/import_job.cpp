@@ -22,7 +22,9 @@ Status ImportJob::open() {
     if (Status status = open_input(input); !status.ok()) return status;
   if (Status status = check_id_groups(); !status.ok()) return status;
   if (!options_.reject_path.empty()) {
-    auto rejects = RejectFile::create(files_, options_.reject_path);
+    std::vector<std::string> inputs;
+    for (const auto& input : options_.inputs) inputs.push_back(input.path);
+    auto rejects = RejectFile::create(files_, options_.reject_path, inputs);
     if (!rejects.ok()) return rejects.status();
     rejects_ = std::move(rejects).value();
   }

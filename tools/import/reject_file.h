@@ -6,31 +6,36 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/base/result.h"
 #include "storage/files/files.h"
+#include "tools/import/atomic_file.h"
 #include "tools/import/record.h"
 
 namespace engram::import {
 
 /// Made with the first rejected row: an import without any leaves no file. An older file of that name is replaced at
-/// once when the import starts, so that what is there is always of the last run.
+/// once when the import starts, so that what is there is always of the last run. What is no regular file (a pipe, a
+/// device, standard output) stays and is written to.
 class RejectFile {
  public:
-  static Result<std::unique_ptr<RejectFile>> create(Files& files, std::string path);
+  /// An error if it is one of the inputs. Waits for the reader of a pipe.
+  static Result<std::unique_ptr<RejectFile>> create(Files& files, const std::string& path,
+                                                    const std::vector<std::string>& inputs = {});
 
   Status add(const RowError& error, std::string_view row);
   /// Writes what is buffered. To be called at the end; rows that were added before a crash may be missing.
   Status flush();
   [[nodiscard]] std::uint64_t count() const { return count_; }
-  [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
   RejectFile(Files& files, std::string path) : files_(files), path_(std::move(path)) {}
 
   Files& files_;
-  std::string path_;
-  std::unique_ptr<File> file_;
+  std::string path_;                     // behind symbolic links
+  std::unique_ptr<File> file_;           // one of the two
+  std::unique_ptr<TextOutput> stream_;
   std::string buffer_;
   std::uint64_t written_bytes_ = 0;
   std::uint64_t count_ = 0;

@@ -7,7 +7,7 @@ namespace engram::cli {
 namespace {
 
 /// It is this build's, with its sanitizers, whatever the crash tests are told to kill.
-test::EngineSetup setup_in(const test::TemporaryDirectory& directory, const std::vector<std::string>& flags) {
+test::EngineSetup cli_setup(const test::TemporaryDirectory& directory, const std::vector<std::string>& flags) {
   test::EngineSetup setup{.data_dir = directory / "data",
                           .socket = directory / "data/engram.sock",
                           .output = directory / "out",
@@ -20,7 +20,7 @@ test::EngineSetup setup_in(const test::TemporaryDirectory& directory, const std:
 
 }  // namespace
 
-CliEngine::CliEngine(const std::vector<std::string>& flags) : engine_(setup_in(directory_, flags)) {
+CliEngine::CliEngine(const std::vector<std::string>& flags) : engine_(cli_setup(directory_, flags)) {
   test::require_ready(engine_);
 }
 

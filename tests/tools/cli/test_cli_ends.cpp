@@ -2,10 +2,12 @@
 
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
 
+#include "tests/support/text_file.h"
 #include "tests/tools/cli/cli_engine.h"
 #include "tools/engram/globals.h"
 
@@ -97,6 +99,26 @@ TEST_CASE("an export to standard output is what an import reads from standard in
   CHECK(engine.run({"neighbors", "a", "--space", "copy", "--json"}).output.find("1833") != std::string::npos);
   auto exported = engine.run({"export", "--nodes", "-", "--format", "csv-neo4j"});
   CHECK(exported.output == ":ID,:LABEL,x:long\na,,1\nb,,\n");
+}
+
+TEST_CASE("a link to standard output is standard output: it stays, and so does what is there") {
+  CliEngine engine;
+  REQUIRE(engine.run({"put", "a"}).exit_code == exit_ok);
+  test::TemporaryDirectory directory;
+  auto link = directory / "link", file = directory / "file";
+  std::filesystem::create_symlink("/proc/self/fd/1", link);
+  for (const std::string& where : {std::string("| cat"), "> " + file}) {
+    auto ran = engine.run_script("{ echo first; \"$ENGRAM\" export -o " + link + "; echo last; } " + where);
+    check_ended(ran, exit_ok, "1 vertex and 0 edges");
+    auto output = where == "| cat" ? ran.output : test::read_text(file);
+    CHECK(output == "first\n{\"type\":\"vertex\",\"key\":\"a\",\"labels\":[],\"properties\":{}}\nlast\n");
+  }
+  auto ran = engine.run_script("{ echo first; printf ':ID,n:int\\nb,x\\n' | \"$ENGRAM\" import - --on-error reject=" + link +
+                               "; } > " + file);
+  check_ended(ran, exit_ok, "rejected rows: 1");
+  CHECK_THAT(test::read_text(file), Catch::StartsWith("first\n# standard input:2:3: n:int: \"x\" is not") &&
+                                        Contains("\nb,x\n0 vertices"));
+  CHECK(std::filesystem::is_symlink(link));
 }
 
 TEST_CASE("a terminal gets no control characters of keys and values, a pipe gets them as they are") {
