@@ -65,6 +65,12 @@ void print_scanned(Globals& globals, const client::Vertex& vertex, bool keys_onl
 void run_lookup(Globals& globals, const ScanArguments& arguments) {
   auto condition = parse_filter(arguments.lookup);
   if (!condition.ok()) return report_usage(globals, condition.status());
+  // The index knows nothing of them, and rows filtered here would be those of a cut answer.
+  if (!arguments.vertices.where.empty() || arguments.vertices.labels.size() > 1)
+    return report_usage(globals, Status(Code::invalid_argument,
+                                        "an index answers one condition, of all vertices or of those with one label: give "
+                                        "the condition as another --where, without --lookup",
+                                        "--lookup"));
   client::LookupQuery query;
   query.index.property = condition->name;
   if (!arguments.vertices.labels.empty()) query.index.label = arguments.vertices.labels.front();

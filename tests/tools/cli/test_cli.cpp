@@ -124,6 +124,13 @@ TEST_CASE("spaces and indexes") {
   CHECK(engine.run({"space", "index", "born", "--label", "Person"}).exit_code == exit_ok);
   CHECK(engine.run({"scan", "--label", "Person", "--lookup", "born>=1800", "--keys"}).output == "ada\n");
   CHECK(engine.run({"scan", "--label", "Person", "--lookup", "born<1815", "--keys"}).output == "charles\n");
+  // What an index does not look at is refused, not left out.
+  for (const char* more : {"--where", "--label"}) {
+    auto refused = engine.run({"scan", "--label", "Person", "--lookup", "born>=1700", more, "name"});
+    CHECK(refused.exit_code == exit_usage);
+    CHECK(refused.output.empty());
+    CHECK_THAT(refused.errors, Contains("give the condition as another --where, without --lookup"));
+  }
 }
 
 TEST_CASE("a script in the shell stops at the line that fails") {
