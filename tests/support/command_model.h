@@ -62,7 +62,7 @@ struct ModelOutcome {
 };
 
 /// Applies a batch to the graph, whole or not at all. `owner_of`: the partition of a key, since a vertex with edges into
-/// other partitions is deleted by a command of its own.
+/// other partitions is deleted by a command of its own, with conditions on its own partition.
 class CommandModel {
  public:
   using OwnerOf = std::function<PartitionId(const std::string&)>;
@@ -75,7 +75,10 @@ class CommandModel {
     ModelOutcome outcome;
     for (const ModelCondition& condition : batch.conditions)
       if (!holds(condition)) outcome.code = Code::precondition_failed;
-    bool alone = batch.operations.size() == 1 && batch.conditions.empty();
+    bool alone = batch.operations.size() == 1 && std::all_of(batch.conditions.begin(), batch.conditions.end(),
+                                                             [&](const ModelCondition& condition) {
+                                                               return is_about(condition, batch.operations[0].key);
+                                                             });
     for (const ModelOperation& operation : batch.operations) {
       if (outcome.code != Code::none) break;
       outcome.code = apply(operation, alone, outcome);
@@ -86,6 +89,12 @@ class CommandModel {
   }
 
  private:
+  /// Whether the condition is about the partition of the vertex alone.
+  [[nodiscard]] bool is_about(const ModelCondition& condition, const std::string& vertex) const {
+    PartitionId owner = owner_of_(vertex);
+    if (!condition.key.empty()) return owner_of_(condition.key) == owner;
+    return owner_of_(condition.edge.source) == owner && owner_of_(condition.edge.target) == owner;
+  }
   [[nodiscard]] bool holds(const ModelCondition& condition) const {
     const Numbers* properties = nullptr;
     if (!condition.key.empty()) {

@@ -27,10 +27,11 @@ ShareResult apply_share(const ShareContext& context, schema::Batch::Reader batch
   bool creates_ends = operations.size() == 1 && operations[0].isPutEdge() && operations[0].getPutEdge().getCreateMissing();
   bool undo = tentative || operations.size() > 1 || creates_ends;
   if (undo) context.graph.begin(context.space);
+  bool alone = operations.size() == 1 && batch.getOperationPlaces().size() == 0;
   ShareRun run(context);
   Status status = run.check_preconditions(batch);
   for (std::uint32_t i = 0; status.ok() && i < operations.size(); ++i)
-    status = run.apply(operations[i], place_of(batch.getOperationPlaces(), i));
+    status = run.apply(operations[i], place_of(batch.getOperationPlaces(), i), alone);
   ShareResult result = std::move(run).result();
   result.status = std::move(status);
   if (undo && (tentative || !result.status.ok())) {

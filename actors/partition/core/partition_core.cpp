@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "actors/partition/core/share_run.h"
+
 namespace engram {
 namespace {
 
 /// Commands of one partition wait under names of their own: no transaction has this coordinator.
 constexpr PartitionId nobody{0xFFFF};
 
-/// A deletion is one transaction: what it unlinks elsewhere has to fit into one record of each partition's log.
+/// A deletion is one transaction: what it unlinks in another partition has to fit into one record of that one's log.
 constexpr std::size_t max_unlink_bytes = std::size_t{48} << 20;
 constexpr std::size_t unlink_bytes = 56;  // of one edge, beside its type's name
 
@@ -130,31 +132,38 @@ void PartitionCore::run_batch(const LoggedCommand& record, schema::Command::Read
 bool PartitionCore::run_delete_elsewhere(const LoggedCommand& record, schema::Command::Reader command,
                                          Effects& effects) {
   auto operations = command.getBatch().getOperations();
-  if (operations.size() != 1 || !operations[0].isDeleteVertex() || command.getBatch().getPreconditions().size() > 0)
-    return false;
+  if (operations.size() != 1 || !operations[0].isDeleteVertex()) return false;
   Space* space = space_of(command);
   LocalId id;
   auto key = text_of(operations[0].getDeleteVertex().getKey());
   if (graph_.find_key(space->route.id, key, id) != Presence::present) return false;
   if (graph_.vertex_with(id, Side::out) == nullptr || graph_.vertex_with(id, Side::in) == nullptr) return false;
   const HotVertex& hot = *graph_.hot().peek(id);
-  std::size_t elsewhere_bytes = 0;
+  std::vector<std::size_t> elsewhere_bytes(partitions_, 0);
   for (Side side : {Side::out, Side::in}) {
     EdgeEntry entry;
     for (auto cursor = hot.edges(side).begin(); cursor.next(entry);)
       if (entry.slot.neighbour.partition() != self_)
-        elsewhere_bytes += unlink_bytes + graph_.dictionary().name(entry.slot.type).size();
+        elsewhere_bytes[entry.slot.neighbour.partition().value] +=
+            unlink_bytes + graph_.dictionary().name(entry.slot.type).size();
   }
-  if (elsewhere_bytes == 0) return false;
-  if (elsewhere_bytes > max_unlink_bytes) {
-    Outcome outcome;
-    outcome.status = Status(Code::too_large, "The vertex has too many edges to go in one step; delete edges first.",
+  std::size_t most = *std::max_element(elsewhere_bytes.begin(), elsewhere_bytes.end());
+  if (most == 0) return false;
+  // Without other participants, all preconditions are about this partition; what they found is locked with the vertex.
+  ResolvedKeys none;
+  ShareContext context{graph_, *space, {record.accepted_ns, record.lsn.value}, none};
+  Outcome refused;
+  refused.status = ShareRun(context).check_preconditions(command.getBatch());
+  if (refused.status.ok() && most > max_unlink_bytes)
+    refused.status = Status(Code::too_large,
+                            "The vertex has too many edges into one other partition to go in one step; delete edges first.",
                             "operations[0].deleteVertex.key", max_unlink_bytes);
-    answer(record, command, std::move(outcome), effects);
+  if (!refused.status.ok()) {
+    answer(record, command, std::move(refused), effects);
     return true;
   }
   TransactionKey transaction{self_, record.lsn.value, record.accepted_ns};
-  PendingDelete pending{record, {{vertex_lock(space->route.id, key), LockMode::exclusive}}};
+  PendingDelete pending{record, locks_of(command)};
   locks_.acquire(transaction, pending.locks);
   deletes_.emplace(record.lsn.value, std::move(pending));
   effects.push_back({Effect::Kind::delete_edges, record.lsn, transaction, {}, false, {}, {}, {}});

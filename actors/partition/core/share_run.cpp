@@ -13,6 +13,16 @@ bool is_stand_in(VertexId id) { return id.partition().value == 0xFFFF; }
 /// The warm store failed under a vertex that exists. The core's owner sees the graph's failure and stops.
 Status unreadable() { return {Code::corrupt, "A vertex cannot be read from the warm store; run engram verify."}; }
 
+/// One step of a batch, but not of a vertex with edges elsewhere: that is a transaction of its own (ARCHITECTURE.md).
+Status has_edges_elsewhere(std::string field, bool alone) {
+  const char* what_to_do =
+      alone ? "its preconditions may only be about what its own partition holds, as those about the vertex itself are. "
+              "Leave out the others, or delete its edges first."
+            : "delete it with a command of its own.";
+  return {Code::invalid_argument, std::string("This vertex has edges into other partitions: ") + what_to_do,
+          std::move(field)};
+}
+
 /// Keys are said whole: who sees the error has to find the row or the line that it is about.
 std::string quoted(capnp::Text::Reader key) { return '"' + std::string(text_of(key)) + '"'; }
 
@@ -23,11 +33,11 @@ std::string named(schema::EdgeKey::Reader edge) {
 
 }  // namespace
 
-Status ShareRun::apply(schema::Operation::Reader operation, std::uint32_t place) {
+Status ShareRun::apply(schema::Operation::Reader operation, std::uint32_t place, bool alone) {
   place_ = place;
   switch (operation.which()) {
     case schema::Operation::PUT_VERTEX: return put_vertex(operation.getPutVertex());
-    case schema::Operation::DELETE_VERTEX: return delete_vertex(operation.getDeleteVertex());
+    case schema::Operation::DELETE_VERTEX: return delete_vertex(operation.getDeleteVertex(), alone);
     case schema::Operation::PUT_EDGE: return put_edge(operation.getPutEdge());
     case schema::Operation::DELETE_EDGE: return delete_edge(operation.getDeleteEdge());
   }
@@ -98,7 +108,7 @@ void ShareRun::create(std::string_view key, std::vector<NameId> labels, Bytes pr
   ++result_.counts.created;
 }
 
-Status ShareRun::delete_vertex(schema::DeleteVertex::Reader command) {
+Status ShareRun::delete_vertex(schema::DeleteVertex::Reader command, bool alone) {
   if (!is_here(command.getKey())) return {};
   LocalId id;
   if (graph_.find_key(space_.route.id, text_of(command.getKey()), id) != Presence::present) {
@@ -113,10 +123,7 @@ Status ShareRun::delete_vertex(schema::DeleteVertex::Reader command) {
     EdgeEntry entry;
     for (auto cursor = hot.edges(side).begin(); cursor.next(entry);) {
       bool elsewhere = entry.slot.neighbour.partition() != graph_.self();
-      if (elsewhere)
-        return {Code::invalid_argument,
-                "This vertex has edges into other partitions: delete it with a command of its own.",
-                field("deleteVertex.key")};
+      if (elsewhere) return has_edges_elsewhere(field("deleteVertex.key"), alone);
       edges.emplace_back(side, entry.slot);
     }
   }

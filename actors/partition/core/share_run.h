@@ -26,8 +26,8 @@ class ShareRun {
         quota_(context.reserved != nullptr ? SpaceQuota() : graph_.spaces().share(context.space)) {}
 
   Status check_preconditions(schema::Batch::Reader batch);
-  /// `place`: in the client's batch, for errors.
-  Status apply(schema::Operation::Reader operation, std::uint32_t place);
+  /// `place`: in the client's batch, for errors. `alone`: it is the only operation there.
+  Status apply(schema::Operation::Reader operation, std::uint32_t place, bool alone = false);
   Status check_plain(schema::Batch::Reader batch, bool count);
   Status apply_plain(schema::Batch::Reader batch, const std::vector<PlainEnds>& ends);
   ShareResult result() && { return std::move(result_); }
@@ -41,7 +41,7 @@ class ShareRun {
 
   Status put_vertex(schema::PutVertex::Reader put);
   Status change_vertex(schema::PutVertex::Reader put, LocalId id);
-  Status delete_vertex(schema::DeleteVertex::Reader command);
+  Status delete_vertex(schema::DeleteVertex::Reader command, bool alone);
   Status put_edge(schema::PutEdge::Reader put);
   Status put_edge_at_source(schema::PutEdge::Reader put, NameId type, LocalId source, VertexId target);
   Status put_edge_at_target(schema::PutEdge::Reader put, NameId type, VertexId source, LocalId target);
