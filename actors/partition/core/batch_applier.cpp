@@ -57,6 +57,7 @@ bool is_plain_share(const Space& space, schema::Batch::Reader batch) {
 ShareResult check_plain_share(const ShareContext& context, schema::Batch::Reader batch, bool count) {
   ShareRun run(context);
   Status status = run.check_plain(batch, count);
+  if (status.ok() && run.has_large_edge()) return apply_share(context, batch, /*tentative=*/true);
   ShareResult result = std::move(run).result();
   result.status = std::move(status);
   return result;

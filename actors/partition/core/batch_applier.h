@@ -12,6 +12,11 @@
 
 namespace engram {
 
+/// Of the labels and properties of one vertex, or the properties of one edge, as they are stored: over any number of
+/// upserts, each of which is far smaller. What is larger would have to be rewritten whole with every change, and would not
+/// fit into the answers of reads.
+inline constexpr std::size_t max_stored_bytes = std::size_t{16} << 20;
+
 struct BatchCounts {
   std::uint32_t created = 0;
   std::uint32_t updated = 0;

@@ -149,12 +149,16 @@ Status ShareRun::check_plain_edge(const PlainEdge& edge, bool count) {
   auto target = find_end(edge.target, edge.target_here, "putEdge.edge.target", false, true);
   if (!target.ok()) return target.status();
   SpaceId space = space_.route.id;
-  if (count && edge.source_here) {
+  bool grows = edge.put.getProperties().size() > 0;
+  if ((count || grows) && edge.source_here) {
     HotVertex* hot = graph_.vertex_with(source->id.local(), Side::out);
     if (hot == nullptr) return {Code::corrupt, "A vertex cannot be read from the warm store; run engram verify."};
-    bool there = hot->out.find({*type, target->id, key.getRank()}).has_value() ||
-                 !new_edges_.insert(edge_lock(space, key)).second;
-    ++(there ? result_.counts.updated : result_.counts.created);
+    // A command brings less than half of what is possible, even if all of it is for one edge.
+    bool may_be_large = grows && hot->out.memory_bytes() > max_stored_bytes / 2;
+    auto before = count || may_be_large ? hot->out.find({*type, target->id, key.getRank()}) : std::nullopt;
+    has_large_edge_ = has_large_edge_ || (may_be_large && before && before->properties.size() > max_stored_bytes / 2);
+    bool there = count && (before || !new_edges_.insert(edge_lock(space, key)).second);
+    if (count) ++(there ? result_.counts.updated : result_.counts.created);
   }
   if (edge.source_here != edge.target_here) {
     auto own = text_of(edge.source_here ? edge.source : edge.target);
@@ -179,6 +183,15 @@ Status ShareRun::check_quota(std::uint64_t more_vertices, std::uint64_t more_edg
   if (over(space_.counts.edges, more_edges, quota_.edges)) return quota_status("edges", space_.quota.edges);
   if (over(space_.counts.bytes, more_bytes, quota_.bytes)) return quota_status("bytes", space_.quota.bytes);
   return {};
+}
+
+Status ShareRun::check_size(std::size_t bytes, std::size_t bytes_before, const char* where) {
+  bool promised = context_.reserved != nullptr || sizes_checked_;
+  if (promised || bytes <= max_stored_bytes || bytes <= bytes_before) return {};
+  return {Code::too_large,
+          "It would have " + std::to_string(bytes) + " bytes of labels and properties; at most " +
+              std::to_string(max_stored_bytes) + " are possible: remove some, or divide them.",
+          field(where), max_stored_bytes};
 }
 
 Result<NameId> ShareRun::intern(capnp::Text::Reader name, const char* where) {

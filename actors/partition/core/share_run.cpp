@@ -26,6 +26,10 @@ Status has_edges_elsewhere(std::string field, bool alone) {
 /// Keys are said whole: who sees the error has to find the row or the line that it is about.
 std::string quoted(capnp::Text::Reader key) { return '"' + std::string(text_of(key)) + '"'; }
 
+std::size_t stored_bytes(const std::vector<NameId>& labels, const std::string& properties) {
+  return labels.size() * sizeof(NameId) + properties.size();
+}
+
 std::string named(schema::EdgeKey::Reader edge) {
   std::string rank = edge.getRank() == 0 ? "" : " of rank " + std::to_string(edge.getRank());
   return quoted(edge.getType()) + rank + " from " + quoted(edge.getSource()) + " to " + quoted(edge.getTarget());
@@ -65,6 +69,7 @@ Status ShareRun::put_vertex(schema::PutVertex::Reader put) {
   std::vector<PropertyChange> changes;
   if (Status status = pack_changes(put.getProperties(), "putVertex.properties", changes); !status.ok()) return status;
   std::string properties = change_properties({}, std::move(changes), true);
+  if (Status status = check_size(stored_bytes(labels, properties), 0, "putVertex.properties"); !status.ok()) return status;
   if (Status status = check_quota(1, 0, put.getKey().size() + properties.size()); !status.ok()) return status;
   create(text_of(put.getKey()), std::move(labels), as_bytes(properties));
   return {};
@@ -86,6 +91,9 @@ Status ShareRun::change_vertex(schema::PutVertex::Reader put, LocalId id) {
   std::vector<PropertyChange> changes;
   if (Status status = pack_changes(put.getProperties(), "putVertex.properties", changes); !status.ok()) return status;
   std::string properties = change_properties(head.properties, std::move(changes), put.getReplace());
+  std::size_t had = head.properties.size() + head.label_count * sizeof(NameId);
+  const char* grown = put.getProperties().size() > 0 ? "putVertex.properties" : "putVertex.labels";
+  if (Status status = check_size(stored_bytes(labels, properties), had, grown); !status.ok()) return status;
   std::size_t more = properties.size() > head.properties.size() ? properties.size() - head.properties.size() : 0;
   if (Status status = check_quota(0, 0, more); !status.ok()) return status;
   graph_.change_head(id, space_,
@@ -201,6 +209,7 @@ Status ShareRun::apply_plain(schema::Batch::Reader batch, const std::vector<Plai
   auto operations = batch.getOperations();
   auto places = batch.getOperationPlaces();
   bool known = ends.size() == operations.size();
+  sizes_checked_ = true;
   for (std::uint32_t i = 0; i < operations.size(); ++i) {
     if (known && i % prefetch_ahead == 0) prefetch(ends, i);
     if (!known && i % prefetch_ahead == 0) (void)read_plain(operations, i, true);
@@ -254,6 +263,7 @@ Status ShareRun::put_edge_at_source(schema::PutEdge::Reader put, NameId type, Lo
     if (Status status = pack_changes(put.getProperties(), "putEdge.properties", changes); !status.ok()) return status;
     properties = change_properties(old, std::move(changes), put.getReplace());
   }
+  if (Status status = check_size(properties.size(), old.size(), "putEdge.properties"); !status.ok()) return status;
   std::size_t more = before ? (properties.size() > old.size() ? properties.size() - old.size() : 0)
                             : edge_cost_bytes(as_bytes(properties));
   if (Status status = check_quota(0, before ? 0 : 1, more); !status.ok()) return status;

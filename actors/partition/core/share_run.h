@@ -30,6 +30,8 @@ class ShareRun {
   Status apply(schema::Operation::Reader operation, std::uint32_t place, bool alone = false);
   Status check_plain(schema::Batch::Reader batch, bool count);
   Status apply_plain(schema::Batch::Reader batch, const std::vector<PlainEnds>& ends);
+  /// After check_plain: an edge has so many properties already that only a run tells what it will have.
+  [[nodiscard]] bool has_large_edge() const { return has_large_edge_; }
   ShareResult result() && { return std::move(result_); }
 
  private:
@@ -73,6 +75,8 @@ class ShareRun {
   Result<NameId> intern(capnp::Text::Reader name, const char* field);
   Status quota_status(const char* what, std::uint64_t limit);
   Status check_quota(std::uint64_t more_vertices, std::uint64_t more_edges, std::uint64_t more_bytes);
+  /// Of a vertex or an edge. What is too large already may shrink.
+  Status check_size(std::size_t bytes, std::size_t bytes_before, const char* field);
   [[nodiscard]] bool is_here(capnp::Text::Reader key) const {
     return owner_of_key(space_.route, text_of(key), graph_.partitions()) == graph_.self();
   }
@@ -85,6 +89,8 @@ class ShareRun {
   Space& space_;
   SpaceQuota quota_;
   ShareResult result_;
+  bool has_large_edge_ = false;
+  bool sizes_checked_ = false;  // nothing may fail any more
   absl::flat_hash_set<std::uint64_t> new_edges_;  // of a counted plain share: a second upsert is an update
   std::array<PlainEdge, prefetch_ahead> plain_;   // those under work
   absl::flat_hash_set<Hash128, ResolvedKeys::HashOfHash> changed_here_;  // keys created or deleted by this share
