@@ -1,5 +1,7 @@
 // Reads along edges: neighbours, degrees, hops of a traversal.
 
+#include <algorithm>
+
 #include "actors/partition/core/partition_read.h"
 #include "storage/hot/properties.h"
 
@@ -121,6 +123,8 @@ void PartitionRead::degree(schema::DegreeRequest::Reader request, Answer answer)
     if (auto name = graph_.dictionary().find(text_of(type))) types.push_back(*name);
   auto reply = answer.initDegree();
   for (Side side : {Side::out, Side::in}) {
+  std::sort(types.begin(), types.end());
+  types.erase(std::unique(types.begin(), types.end()), types.end());  // an edge counts once, however often it is asked for
     HotVertex* hot = edges_of(vertex->id, side);
     if (hot == nullptr) continue;
     std::uint64_t count = request.getTypes().size() == 0 ? hot->edges(side).degree() : 0;
