@@ -9,6 +9,7 @@ namespace engram {
 namespace {
 
 constexpr std::uint64_t no_vertex = ~std::uint64_t{0};
+constexpr std::size_t bytes_around = 128;  // of an edge in an answer, beside its properties
 
 Status not_at_this_end() {
   return {Code::invalid_argument,
@@ -84,6 +85,7 @@ void PartitionRead::neighbors(schema::NeighborsRequest::Reader request, Answer a
   if (!vertex) return fail(answer, no_such_vertex());
 
   HotVertex* hot = vertex->hot;
+  CompiledProjection projection(request.getProjection(), graph_.dictionary());
   std::vector<std::pair<Side, EdgeEntry>> found;
   NeighborsCursor next;
   for (Side side : sides_of(request.getDirection())) {
@@ -95,7 +97,8 @@ void PartitionRead::neighbors(schema::NeighborsRequest::Reader request, Answer a
     EdgeEntry entry;
     while (cursor.next(entry)) {
       if (!filter.admit(entry)) continue;
-      if (found.size() >= request.getLimit() || !has_room_for(entry.properties.size() + 128)) {
+      if (found.size() >= request.getLimit() || !has_room_for(projection.bytes_of(entry.properties) + bytes_around)) {
+        if (found.empty()) return fail_too_large(answer, "projection");  // a page without it would lead to itself
         next = {side, entry.slot, true};
         break;
       }
@@ -103,7 +106,6 @@ void PartitionRead::neighbors(schema::NeighborsRequest::Reader request, Answer a
     }
   }
   if (!outcome_.needs.empty() || hot == nullptr) return;
-  CompiledProjection projection(request.getProjection(), graph_.dictionary());
   auto reply = answer.initNeighbors();
   auto list = reply.initEdges(static_cast<unsigned>(found.size()));
   auto key = parse_head(hot->head.bytes())->key;
@@ -121,10 +123,10 @@ void PartitionRead::degree(schema::DegreeRequest::Reader request, Answer answer)
   std::vector<NameId> types;
   for (auto type : request.getTypes())
     if (auto name = graph_.dictionary().find(text_of(type))) types.push_back(*name);
-  auto reply = answer.initDegree();
-  for (Side side : {Side::out, Side::in}) {
   std::sort(types.begin(), types.end());
   types.erase(std::unique(types.begin(), types.end()), types.end());  // an edge counts once, however often it is asked for
+  auto reply = answer.initDegree();
+  for (Side side : {Side::out, Side::in}) {
     HotVertex* hot = edges_of(vertex->id, side);
     if (hot == nullptr) continue;
     std::uint64_t count = request.getTypes().size() == 0 ? hot->edges(side).degree() : 0;
@@ -248,7 +250,8 @@ void PartitionRead::edges(schema::EdgesRequest::Reader request, Answer answer) {
       best = best_between(hot->out, VertexId{target}, filter, cost_of);
     }
     if (!best) continue;
-    if (!has_room_for(best->properties.size() + 128)) return fail_too_large(answer, by_keys ? "edges" : "pairs");
+    if (!has_room_for(projection.bytes_of(best->properties) + bytes_around))
+      return fail_too_large(answer, by_keys ? "edges" : "pairs");
     write_edge(projection, VertexId::of(graph_.self(), source), parse_head(hot->head.bytes())->key, Side::out, *best,
                list[i]);
   }

@@ -94,22 +94,34 @@ void CompiledProjection::write_vertex(const VertexHead& head, VertexId id, schem
   write_properties(head.properties, [&](unsigned count) { return out.initProperties(count); });
 }
 
+bool CompiledProjection::wants(NameId name) const {
+  return !only_some_ || std::find(only_.begin(), only_.end(), name) != only_.end();
+}
+
+std::size_t CompiledProjection::bytes_of(Bytes properties) const {
+  if (!properties_ || properties.empty()) return 0;
+  if (!only_some_) return properties.size();
+  std::size_t bytes = 0;
+  NameId name;
+  Bytes value;
+  for (PropertyCursor cursor(properties); cursor.next(name, value);)
+    if (wants(name)) bytes += value.size();
+  return bytes;
+}
+
 void CompiledProjection::write_properties(
     Bytes properties, const std::function<capnp::List<schema::Property>::Builder(unsigned)>& init) const {
   if (!properties_ || properties.empty()) return;
-  auto wanted = [&](NameId name) {
-    return !only_some_ || std::find(only_.begin(), only_.end(), name) != only_.end();
-  };
   unsigned count = 0;
   NameId name;
   Bytes value;
   for (PropertyCursor cursor(properties); cursor.next(name, value);)
-    if (wanted(name)) ++count;
+    if (wants(name)) ++count;
   if (count == 0) return;
   auto list = init(count);
   unsigned index = 0;
   for (PropertyCursor cursor(properties); cursor.next(name, value);) {
-    if (!wanted(name)) continue;
+    if (!wants(name)) continue;
     auto property = list[index++];
     auto text = dictionary_.name(name);
     std::memcpy(property.initName(static_cast<unsigned>(text.size())).begin(), text.data(), text.size());

@@ -62,9 +62,13 @@ class CompiledProjection {
  public:
   CompiledProjection(schema::Projection::Reader projection, const Dictionary& dictionary);
   void write_vertex(const VertexHead& head, VertexId id, schema::Vertex::Builder out) const;
+  /// About how much of packed properties it lets through.
+  [[nodiscard]] std::size_t bytes_of(Bytes properties) const;
   void write_properties(Bytes properties, const std::function<capnp::List<schema::Property>::Builder(unsigned)>& init) const;
 
  private:
+  [[nodiscard]] bool wants(NameId name) const;
+
   const Dictionary& dictionary_;
   bool properties_;
   bool labels_;

@@ -1,5 +1,6 @@
 // Reads that do not walk: vertices and edges by name, pages of neighbours and scans, degrees, counts, look-ups.
 
+#include "storage/hot/properties.h"
 #include "tests/actors/query/query_script.h"
 #include "tests/support/temporary_directory.h"
 
@@ -161,6 +162,39 @@ TEST_CASE("pages of neighbours give every edge once, with the keys of both ends 
     } while (!cursor.empty());
     REQUIRE(got == expected);
   });
+}
+
+TEST_CASE("an edge too large for a page is an error, and no page that leads to itself") {
+  CoreCluster cluster(1);
+  load(cluster, line(3));
+  Graph& graph = cluster.core({0}).graph();
+  std::vector<PropertyChange> changes;
+  Script<schema::Value> value([](schema::Value::Builder builder) { builder.initBytes(1'000'000); });
+  for (std::size_t i = 0; i * 1'000'000 < max_answer_bytes; ++i) {
+    changes.push_back({graph.dictionary().intern("p" + std::to_string(i)), {}});
+    REQUIRE(pack_value(value, changes.back().value).ok());
+  }
+  std::string properties = change_properties({}, std::move(changes), true);
+  LocalId id = cluster.find("v1")->local();
+  EdgeEntry entry;
+  REQUIRE(graph.vertex_with(id, Side::out)->out.begin().next(entry));
+  entry.properties = as_bytes(properties);
+  graph.put_edge(id, Side::out, *graph.spaces().find(SpaceId{0}), entry);
+
+  auto neighbors_of_v1 = [&](bool all_properties) {
+    Script<schema::NeighborsRequest> request([&](schema::NeighborsRequest::Builder builder) {
+      builder.initVertex().setKey("v1");
+      builder.setDirection(schema::Direction::BOTH);
+      if (!all_properties) builder.initProjection().initOnly(1).set(0, "p7");
+    });
+    return QueryLoop(cluster).run(make_neighbors(cluster.context(), request));
+  };
+  auto refused = neighbors_of_v1(true);
+  CHECK(refused.read<schema::NeighborsReply>().getError().getCode() == schema::ErrorCode::LIMIT_EXCEEDED);
+  CHECK(text(refused.read<schema::NeighborsReply>().getError().getField()) == "projection");
+  auto page = neighbors_of_v1(false);
+  require_no_error(page.read<schema::NeighborsReply>());
+  CHECK(page.read<schema::NeighborsReply>().getEdges().size() == 2);
 }
 
 TEST_CASE("neighbours whose keys nobody asked for cost one request") {
