@@ -1,12 +1,14 @@
 #include "tools/import/csv_export.h"
 
 #include "tools/import/atomic_file.h"
+#include "tools/import/csv_reader.h"
 
 namespace engram::import {
 
 namespace {
 
 constexpr CellType list_of_text{CellKind::text, true};
+constexpr std::size_t columns_around = 6;   // most that there are beside the properties
 
 std::string owner_of(const client::Vertex& vertex) { return "vertex \"" + vertex.key + '"'; }
 std::string owner_of(const client::Edge& edge) {
@@ -36,6 +38,10 @@ Status CsvTable::observe(const std::vector<client::Property>& properties, const 
       return unfit(owner, property.name,
                    "a name that begins with ~ does not fit into csv-gremlin; export as csv-neo4j or jsonl");
     auto [found, added] = columns_.try_emplace(property.name, PropertyColumn{*fitting});
+    if (added && columns_.size() + columns_around > max_columns)
+      return unfit(owner, property.name,
+                   "it would be one column more than the " + std::to_string(max_columns) +
+                       " that a CSV row can have; export as jsonl");
     FittingType& known = found->second.type;
     if (added || known.type == fitting->type) {
       known.any_list &= fitting->any_list;

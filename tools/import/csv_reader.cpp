@@ -65,7 +65,8 @@ bool CsvReader::fill() {
     end_ -= begin_;
     begin_ = 0;
   }
-  if (end_ + 1 == buffer_.size()) buffer_.resize(buffer_.size() * 2 - 1);
+  if (end_ + 1 == buffer_.size())
+    buffer_.resize(std::min(buffer_.size() * 2 - 1, std::max(options_.max_row_bytes, buffer_.size()) + initial_buffer_bytes));
   auto count = source_->read({buffer_.data() + end_, buffer_.size() - 1 - end_});
   if (!count.ok()) {
     failed_ = true;
@@ -80,6 +81,17 @@ bool CsvReader::fill() {
     started_ = true;
     if (std::string_view(begin(), end_ - begin_).starts_with("\xEF\xBB\xBF")) begin_ += 3;
   }
+  return true;
+}
+
+/// A row that goes on is looked at anew from its beginning: when as much again has come, so that long ones are looked at a
+/// few times only. False: the input failed.
+bool CsvReader::fill_for_row() {
+  std::size_t have = end_ - begin_;
+  std::size_t wanted = have < initial_buffer_bytes ? have + 1 : std::min(have * 2, options_.max_row_bytes + 1);
+  do {
+    if (!fill()) return false;
+  } while (!end_of_input_ && end_ - begin_ < wanted);
   return true;
 }
 
@@ -112,7 +124,7 @@ CsvReader::Next CsvReader::next_row() {
       if (end_of_input_ || std::memchr(begin(), '\n', end_ - begin_) != nullptr) return report_bad_row();
     }
     if (end_ - begin_ > options_.max_row_bytes) return report_too_long();
-    if (!fill()) return Next::failed;
+    if (!fill_for_row()) return Next::failed;
   }
 }
 
@@ -159,7 +171,6 @@ CsvReader::Scan CsvReader::scan_row() {
   cell_count_ = 0;
   line_ends_ = 0;
   has_escapes_ = beyond_ascii_ = false;
-  open_quote_ = nullptr;
   const char* at = begin();
   for (;;) {
     if (options_.merge_delimiters)
@@ -174,7 +185,8 @@ CsvReader::Scan CsvReader::scan_row() {
         beyond_ascii_ |= kind == beyond_ascii;
         ++at;
       }
-      if (kind == line_end && at == end() && !end_of_input_) return Scan::more;
+      if (kind == line_end && at == end() && !end_of_input_)
+        return is_too_long(start + 1, at) ? too_long(start, false) : Scan::more;  // the last byte may be of a CRLF
       const char* stop = at;
       if (kind == line_end && stop > start && stop[-1] == '\r') --stop;
       // Blanks at the end of a line do not begin another cell.
@@ -189,7 +201,6 @@ CsvReader::Scan CsvReader::scan_row() {
 /// `at` is at the opening quote, and afterwards at the delimiter or the line end behind the cell.
 CsvReader::Scan CsvReader::scan_quoted(const char*& at) {
   const char* start = at;
-  open_quote_ = start;
   bool escapes = false;
   for (++at;; ++at) {
     std::uint8_t kind = byte_class(quoted_class_, at);
@@ -198,6 +209,7 @@ CsvReader::Scan CsvReader::scan_quoted(const char*& at) {
       beyond_ascii_ = true;
     } else if (kind == line_end) {
       if (at == end()) {
+        if (is_too_long(start + 1, at)) return too_long(start, true);
         if (!end_of_input_) return Scan::more;
         return bad(start, "this quote is never closed");
       }
@@ -211,7 +223,7 @@ CsvReader::Scan CsvReader::scan_quoted(const char*& at) {
     }
   }
   const char* stop = at++;
-  open_quote_ = nullptr;
+  if (is_too_long(start + 1, stop)) return too_long(start, true);
   if (at < end() && *at == '\r') {
     if (at + 1 == end() && !end_of_input_) return Scan::more;
     if (at[1] == '\n') ++at;
@@ -225,10 +237,16 @@ CsvReader::Scan CsvReader::scan_quoted(const char*& at) {
   return Scan::complete;
 }
 
+/// Found before the cell's end has come, too, so that a quote that is never closed does not take the whole file in.
+CsvReader::Scan CsvReader::too_long(const char* cell_start, bool quoted) {
+  return bad(cell_start, "the cell is longer than " + in_mebibytes(options_.max_cell_bytes) +
+                             (quoted ? ", or its quote is never closed" : ""));
+}
+
 CsvReader::Scan CsvReader::add_cell(const char* from, const char* to, const char* cell_start, bool quoted) {
   auto size = static_cast<std::size_t>(to - from);
-  if (size > options_.max_cell_bytes) [[unlikely]]
-    return bad(cell_start, "the cell is longer than " + in_mebibytes(options_.max_cell_bytes));
+  if (is_too_long(from, to)) [[unlikely]]
+    return too_long(cell_start, quoted);
   if (cell_count_ == cells_.size()) [[unlikely]] {
     if (cell_count_ >= options_.max_columns)
       return bad(cell_start, "the row has more than " + std::to_string(options_.max_columns) + " cells");
@@ -269,13 +287,8 @@ CsvReader::Next CsvReader::report_bad_row() {
   return Next::bad_row;
 }
 
-/// The row does not end within the limit: because of a quote that is not closed, or because the line is that long.
 CsvReader::Next CsvReader::report_too_long() {
-  if (open_quote_ != nullptr) {
-    bad(open_quote_, "this quote is not closed within " + in_mebibytes(options_.max_row_bytes));
-  } else {
-    bad(begin(), "the row is longer than " + in_mebibytes(options_.max_row_bytes));
-  }
+  bad(begin(), "the row is longer than " + in_mebibytes(options_.max_row_bytes));
   bool line_is_short = std::memchr(begin(), '\n', end_ - begin_) != nullptr;
   report_bad_row();
   within_long_line_ = !line_is_short;

@@ -15,14 +15,20 @@
 
 namespace engram::import {
 
+// What an export writes is read: a value of 1 MiB takes 8 MiB of text at most, as bytes, as a list, with doubled quotes. A row
+// is in memory while it is read, and memory for one is all that the reader takes.
+inline constexpr std::size_t max_cell_bytes = std::size_t{8} << 20;
+inline constexpr std::size_t max_row_bytes = std::size_t{256} << 20;
+inline constexpr std::size_t max_columns = 10'000;
+
 struct CsvOptions {
   std::string delimiters = ",";    // any of these ends a cell; none: every line is one cell
   bool merge_delimiters = false;   // a run of delimiters counts as one, and those around a line do not count
   bool quotes = true;              // "..." holds delimiters and line ends, and "" in it means "
   char comment = '\0';             // lines that begin with it are left out; '\0': there are no comments
-  std::size_t max_cell_bytes = std::size_t{1} << 20;
-  std::size_t max_row_bytes = std::size_t{4} << 20;
-  std::size_t max_columns = 10'000;
+  std::size_t max_cell_bytes = import::max_cell_bytes;
+  std::size_t max_row_bytes = import::max_row_bytes;
+  std::size_t max_columns = import::max_columns;
 };
 
 /// One value of a row. Lives until the next row is read.
@@ -86,6 +92,10 @@ class CsvReader {
   Next next_row();
   Scan scan_row();
   Scan scan_quoted(const char*& at);
+  [[nodiscard]] bool is_too_long(const char* start, const char* at) const {
+    return at > start && static_cast<std::size_t>(at - start) > options_.max_cell_bytes;
+  }
+  Scan too_long(const char* cell_start, bool quoted);
   Scan add_cell(const char* begin, const char* end, const char* cell_start, bool quoted);
   Scan end_row(const char* at);
   Scan bad(const char* at, std::string message);
@@ -94,6 +104,7 @@ class CsvReader {
   bool skip_insignificant(bool& ended);
   bool skip_line();
   bool fill();
+  bool fill_for_row();
   void unescape_cells();
   bool check_utf8();
   [[nodiscard]] bool at_end_of_input(const char* at) const { return at == buffer_.data() + end_ && end_of_input_; }
@@ -122,7 +133,6 @@ class CsvReader {
   std::uint64_t next_line_ = 1;
   bool has_escapes_ = false;
   bool beyond_ascii_ = false;
-  const char* open_quote_ = nullptr;
   std::string unescaped_;
   std::string error_;
   std::size_t error_offset_ = 0;

@@ -137,32 +137,39 @@ TEST_CASE("text behind a closing quote is an error at its place") {
 }
 
 TEST_CASE("limits of cell, row and columns") {
-  std::string mebibyte(std::size_t{1} << 20, 'x');
-  CHECK(parse(mebibyte + "\n").rows.size() == 1);
-  auto too_long = parse("a\n" + mebibyte + "x\nb\n");
+  constexpr std::size_t mebi = std::size_t{1} << 20;
+  CsvOptions small{.max_cell_bytes = mebi, .max_row_bytes = 4 * mebi};
+  std::string mebibyte(mebi, 'x');
+  CHECK(parse(mebibyte + "\n", small).rows.size() == 1);
+  CHECK(parse('"' + mebibyte + "\"\r\n", small).rows.size() == 1);
+  auto too_long = parse("a\n" + mebibyte + "x\nb\n", small);
   CHECK(too_long.errors == std::vector<std::string>{"2:1 the cell is longer than 1 MiB"});
   CHECK(too_long.rows == std::vector<Row>{{"a"}, {"b"}});
 
   std::string row = mebibyte + ',' + mebibyte + ',' + mebibyte + ',' + mebibyte;
-  auto long_row = parse("a\n" + row + "\nb\n");
+  auto long_row = parse("a\n" + row + "\nb\n", small);
   CHECK(long_row.errors == std::vector<std::string>{"2:1 the row is longer than 4 MiB"});
   CHECK(long_row.rows == std::vector<Row>{{"a"}, {"b"}});
 
-  auto endless = parse("a\n" + std::string(std::size_t{9} << 20, 'x') + "\nb\n");
+  auto endless = parse("a\n" + std::string(9 * mebi, 'x') + "\nb\n", small);
   CHECK(endless.errors == std::vector<std::string>{"2:1 the row is longer than 4 MiB"});
   CHECK(endless.rows == std::vector<Row>{{"a"}, {"b"}});
-  CHECK(parse("a\n" + endless.bad_rows.at(0) + "\nb\n").rows.size() == 2);
+  CHECK(parse("a\n" + endless.bad_rows.at(0) + "\nb\n", small).rows.size() == 2);
+
+  std::string eight(8 * mebi, 'x');
+  CHECK(parse(eight + ",\"" + eight + "\"\n").rows.size() == 1);
+  CHECK(parse("a\n" + eight + "x,b\n").errors == std::vector<std::string>{"2:1 the cell is longer than 8 MiB"});
 
   std::string many(9'999, ',');
   CHECK(parse(many + "\n").rows.at(0).size() == 10'000);
   CHECK(parse(many + ",\nb\n").errors == std::vector<std::string>{"1:10001 the row has more than 10000 cells"});
 }
 
-TEST_CASE("a quote that is not closed within the limit is named, not the row") {
+TEST_CASE("a quote that is not closed within the limit of a cell costs one line, and not the memory for a row") {
   std::string text = "x,\"y\n";
   for (int i = 0; i < 500'000; ++i) text += "1234567,89\n";
-  auto parsed = parse(text);
-  CHECK(parsed.errors == std::vector<std::string>{"1:3 this quote is not closed within 4 MiB"});
+  auto parsed = parse(text, {.max_cell_bytes = std::size_t{1} << 20});
+  CHECK(parsed.errors == std::vector<std::string>{"1:3 the cell is longer than 1 MiB, or its quote is never closed"});
   CHECK(parsed.rows.size() == 500'000);
   CHECK(parsed.lines.back() == 500'001);
 }

@@ -197,3 +197,6 @@ TEST_CASE("an empty list takes the type that others of its name have") {
   auto back = read_all(text);
   for (std::size_t i = 0; i < vertices.size(); ++i) CHECK(back.at(i).properties == vertices[i].properties);
 }
+  std::vector<client::Property> many;
+  for (int i = 0; i < 10'000; ++i) many.push_back({"p" + std::to_string(i), 1});
+  CHECK(refusal(Convention::neo4j, V{vertex("k", many)}).find("export as jsonl") != std::string::npos);
