@@ -194,7 +194,7 @@ Columns edge_list_columns(bool with_weight) {
 }
 
 bool names_neo4j_column(std::string_view cell) {
-  cell = cell.substr(0, cell.find('{'));
+  if (cell.ends_with('}')) cell = cell.substr(0, cell.find('{'));
   std::size_t colon = cell.rfind(':');
   if (colon == std::string_view::npos) return false;
   std::string_view kind = cell.substr(colon + 1);

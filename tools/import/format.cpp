@@ -33,19 +33,40 @@ std::string_view first_line(std::string_view text) {
   return {};
 }
 
+constexpr std::string_view usual_delimiters = "\t,;|";
+
+/// The row that begins where `text` does: a quote at the beginning of a cell may hold line ends. If it does not end in the
+/// text, it is what is there of it, without the cell whose quote is open.
+std::string_view first_row(std::string_view text, char delimiter) {
+  bool quoted = false;
+  bool may_open = true;  // at the beginning of a cell, or behind a closing quote: "" goes on
+  std::size_t last_delimiter = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"' && (quoted || may_open)) {
+      quoted = !quoted;
+      may_open = !quoted;
+    } else if (!quoted) {
+      if (text[i] == '\n') return text.substr(0, i > 0 && text[i - 1] == '\r' ? i - 1 : i);
+      may_open = text[i] == delimiter || usual_delimiters.find(text[i]) != std::string_view::npos;
+      if (may_open) last_delimiter = i;
+    }
+  }
+  return quoted ? text.substr(0, last_delimiter) : text;
+}
+
 /// The first of the usual delimiters that stands in the line outside of quotes; '\0' if none does.
 char find_delimiter(std::string_view line) {
   bool quoted = false;
   for (char byte : line) {
     if (byte == '"') quoted = !quoted;
-    if (!quoted && std::string_view("\t,;|").find(byte) != std::string_view::npos) return byte;
+    if (!quoted && usual_delimiters.find(byte) != std::string_view::npos) return byte;
   }
   return '\0';
 }
 
-/// Cuts one line as the reader will cut it.
-std::vector<std::string> cells_of(std::string_view line, const CsvOptions& options) {
-  CsvReader reader(std::make_unique<MemorySource>(std::string(line)), options);
+/// Cuts one row as the reader will cut it.
+std::vector<std::string> cells_of(std::string_view row, const CsvOptions& options) {
+  CsvReader reader(std::make_unique<MemorySource>(std::string(row)), options);
   std::vector<std::string> cells;
   if (reader.next() != CsvReader::Next::row) return cells;
   for (const Cell& cell : reader.cells()) cells.emplace_back(cell.text());
@@ -96,9 +117,9 @@ Layout vertex_list_layout() {
   return layout;
 }
 
-Layout header_layout(Format format, std::string_view line, char delimiter) {
+Layout header_layout(Format format, std::string_view header, char delimiter) {
   Layout layout{.format = format, .has_header = true};
-  if (delimiter == '\0') delimiter = find_delimiter(line);
+  if (delimiter == '\0') delimiter = find_delimiter(header);
   layout.csv.delimiters = delimiter == '\0' ? ',' : delimiter;
   return layout;
 }
@@ -115,10 +136,10 @@ Result<Layout> edge_list_layout(std::string_view line, char delimiter) {
   return layout;
 }
 
-Format guess(std::string_view line, const LayoutWishes& wishes) {
+Format guess(std::string_view line, std::string_view header, const LayoutWishes& wishes) {
   if (line.starts_with('{')) return Format::jsonl;
-  Layout with_header = header_layout(Format::automatic, line, wishes.delimiter);
-  auto cells = cells_of(line, with_header.csv);
+  Layout with_header = header_layout(Format::automatic, header, wishes.delimiter);
+  auto cells = cells_of(header, with_header.csv);
   // In this order: a property of a Neo4j header may have a name that begins with ~.
   if (std::any_of(cells.begin(), cells.end(), names_neo4j_column)) return Format::csv_neo4j;
   if (std::any_of(cells.begin(), cells.end(), names_gremlin_column)) return Format::csv_gremlin;
@@ -146,12 +167,15 @@ std::string_view name_of(Format format) {
 
 Result<Layout> recognise(std::string_view beginning, const LayoutWishes& wishes) {
   std::string_view line = first_line(beginning);
+  std::string_view header = line;
+  if (!line.empty())
+    header = first_row(beginning.substr(static_cast<std::size_t>(line.data() - beginning.data())), wishes.delimiter);
   Format format = wishes.format;
   if (format == Format::automatic && line.empty())
     return wishes.expected == Expected::edges ? edge_list_layout(line, wishes.delimiter)
                                               : Result<Layout>(vertex_list_layout());
   if (format == Format::automatic) {
-    format = guess(line, wishes);
+    format = guess(line, header, wishes);
     auto cells = cells_of(line, list_options(line, wishes.delimiter));
     bool is_list = format == Format::edge_list || format == Format::vertex_list;
     bool unknown = format == Format::automatic;
@@ -166,7 +190,7 @@ Result<Layout> recognise(std::string_view beginning, const LayoutWishes& wishes)
     case Format::jsonl: return json_layout();
     case Format::vertex_list: return vertex_list_layout();
     case Format::edge_list: return edge_list_layout(line, wishes.delimiter);
-    default: return header_layout(format, line, wishes.delimiter);
+    default: return header_layout(format, header, wishes.delimiter);
   }
 }
 

@@ -52,18 +52,15 @@ Status ImportJob::open_input(const InputFile& input) {
   std::uint64_t size_bytes = pass.reader->source().total_bytes();
   total_bytes_ += size_bytes;
   total_is_known_ &= size_bytes > 0;
-  bool vertices_wanted = input.expected != Expected::edges;
-  bool edges_wanted = input.expected != Expected::vertices;
   if (auto kind = pass.reader->kind()) {
     (*kind == RecordKind::vertex ? vertex_passes_ : edge_passes_).push_back(std::move(pass));
-  } else if (size_bytes == 0 && vertices_wanted && edges_wanted) {
+  } else if (size_bytes == 0) {
     mixed_passes_.push_back(std::move(pass));  // not a file: it cannot be read twice
   } else {
-    if (vertices_wanted && edges_wanted) total_bytes_ += size_bytes;
-    if (edges_wanted) edge_passes_.push_back({nullptr, pass.path, input.expected, Part::edges});
-    if (!vertices_wanted) edge_passes_.back().reader = std::move(pass.reader);
+    total_bytes_ += size_bytes;
+    edge_passes_.push_back({nullptr, pass.path, input.expected, Part::edges});
     pass.part = Part::vertices;
-    if (vertices_wanted) vertex_passes_.push_back(std::move(pass));
+    vertex_passes_.push_back(std::move(pass));
   }
   return {};
 }

@@ -164,6 +164,7 @@ std::string read_edge(const JsonNode& root, client::EdgeOptions& edge, EdgeTexts
       if (node.kind != Kind::integer) message = "\"rank\" takes an integer";
     } else if (name == "weight") {
       if (!read_number(node, edge.weight)) message = "\"weight\" takes a finite number";
+      edge.keep_weight = false;
     } else if (name == "properties") {
       message = read_properties(node, edge.properties);
     } else if (name != "type") {
@@ -194,6 +195,7 @@ void append_vector(std::string& out, const client::Vector& vector) {
     if (!finite) out += '"';
     append_number(out, vector[i]);
     if (!finite) out += '"';
+    if (vector[i] == 0 && std::signbit(vector[i])) out += ".0";  // an integer has no minus zero
   }
   out += "]}";
 }
@@ -266,7 +268,7 @@ bool JsonLineDecoder::decode(std::string_view line, Record& record) {
     record.key = key_;
   } else {
     record.kind = RecordKind::edge;
-    record.edge = client::EdgeOptions{.create_missing = create_missing_};
+    record.edge = client::EdgeOptions{.keep_weight = true, .create_missing = create_missing_};
     message = read_edge(root, record.edge, {source_, type_, target_});
     record.source = source_;
     record.type = type_;
@@ -295,10 +297,8 @@ void append_json_line(std::string& out, const client::Edge& edge) {
   out += R"(,"target":)";
   append_json_text(out, edge.target_key);
   if (edge.rank != 0) out += ",\"rank\":" + std::to_string(edge.rank);
-  if (edge.weight != 1.0) {
-    out += ",\"weight\":";
-    append_float(out, edge.weight);
-  }
+  out += ",\"weight\":";
+  append_float(out, edge.weight);
   append_properties(out, edge.properties);
 }
 

@@ -26,6 +26,7 @@ Status RecordReader::start() {
   auto layout = recognise(beginning.value(), options_.layout);
   if (!layout.ok()) return {layout.status().code(), RowError{name_, {}, layout.status().message()}.text()};
   layout_ = std::move(layout).value();
+  if (Status status = check_choices(); !status.ok()) return status;
   reader_.set_options(layout_.csv);
   switch (layout_.format) {
     case Format::jsonl:
@@ -41,6 +42,17 @@ Status RecordReader::start() {
   if (options_.layout.expected != other) return {};
   return {Code::invalid_argument,
           name_ + (edges ? " holds edges: name it with --edges" : " holds vertices: name it with --nodes")};
+}
+
+/// A column that is asked for and cannot be there is not just left out: the edges would be others than are wanted.
+Status RecordReader::check_choices() const {
+  bool has_columns = layout_.format == Format::csv_neo4j || layout_.format == Format::csv_gremlin;
+  bool asks_for_column = !options_.columns.weight_column.empty() || !options_.columns.rank_column.empty();
+  bool may_hold_edges = layout_.format != Format::vertex_list && options_.layout.expected != Expected::vertices;
+  if (has_columns || !asks_for_column || !may_hold_edges) return {};
+  return {Code::invalid_argument, name_ + " is of the format " + std::string(name_of(layout_.format)) +
+                                      ", which names no columns: import it without --weight and --rank-from" +
+                                      (layout_.format == Format::jsonl ? ", or with --nodes if it holds no edges" : "")};
 }
 
 Status RecordReader::read_header() {
@@ -61,8 +73,10 @@ Status RecordReader::read_header() {
 }
 
 std::optional<RecordKind> RecordReader::kind() const {
-  if (!row_decoder_) return std::nullopt;
-  return row_decoder_->columns().kind;
+  if (row_decoder_) return row_decoder_->columns().kind;
+  if (options_.layout.expected == Expected::vertices) return RecordKind::vertex;
+  if (options_.layout.expected == Expected::edges) return RecordKind::edge;
+  return std::nullopt;
 }
 
 const Columns& RecordReader::columns() const {
@@ -80,8 +94,7 @@ RecordReader::Next RecordReader::next(Record& record) {
         return found;
       }
       if (!row_decoder_->decode(reader_.cells(), reader_.raw().size(), record)) return bad_row(row_decoder_->problem());
-      if (options_.parallel_edges) number_parallel_edge(record);
-      return Next::record;
+      return finished(record);
     }
     if (next == CsvReader::Next::end) return Next::end;
     error_ = reader_.error();
@@ -101,6 +114,18 @@ RecordReader::Next RecordReader::next_from_line(Record& record) {
     return part_ == Part::edges && !unread_before ? Next::end : bad_row(line_decoder_->problem());
   if (part_ == Part::vertices && record.kind == RecordKind::edge) return Next::end;
   if (part_ == Part::edges && record.kind == RecordKind::vertex) return Next::end;
+  if (kind() && record.kind != *kind())
+    return bad_row({0, record.kind == RecordKind::edge ? "an edge, in a file that --nodes says holds vertices"
+                                                       : "a vertex, in a file that --edges says holds edges"});
+  return finished(record);
+}
+
+/// Numbers parallel edges, if that is wanted.
+RecordReader::Next RecordReader::finished(Record& record) {
+  if (!options_.parallel_edges || record.kind != RecordKind::edge) return Next::record;
+  if (record.edge.rank != 0)
+    return bad_row({0, "the edge names its rank, and --parallel counts ranks itself: leave out one of them"});
+  record.edge.rank = next_rank_[identity_of(record)]++;
   return Next::record;
 }
 
@@ -108,12 +133,6 @@ RecordReader::Next RecordReader::bad_row(const Problem& problem) {
   error_ = problem.message;
   error_position_ = reader_.position(problem.offset);
   return Next::bad_row;
-}
-
-void RecordReader::number_parallel_edge(Record& record) {
-  if (record.kind != RecordKind::edge) return;
-  record.edge.rank = 0;
-  record.edge.rank = next_rank_[identity_of(record)]++;
 }
 
 }  // namespace engram::import

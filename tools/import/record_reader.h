@@ -39,7 +39,7 @@ class RecordReader {
   static Result<std::unique_ptr<RecordReader>> open(std::unique_ptr<ByteSource> source, std::string name,
                                                     const ReadOptions& options);
 
-  /// Bad rows are reported in one part only, so that the two passes over a file report each once.
+  /// Bad rows are reported in one part only, so that the two passes over a file report each once. For a file of both.
   void only(Part part) { part_ = part; }
 
   Next next(Record& record);
@@ -52,7 +52,7 @@ class RecordReader {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] Format format() const { return layout_.format; }
-  /// Nothing for a format that has both.
+  /// Nothing for a format that has both, unless the user says which the file holds.
   [[nodiscard]] std::optional<RecordKind> kind() const;
   /// With the groups of ids that the header names; empty for JSON Lines.
   [[nodiscard]] const Columns& columns() const;
@@ -62,9 +62,10 @@ class RecordReader {
   RecordReader(std::unique_ptr<ByteSource> source, std::string name, const ReadOptions& options);
   Status start();
   Status read_header();
+  Status check_choices() const;
   Next next_from_line(Record& record);
+  Next finished(Record& record);
   Next bad_row(const Problem& problem);
-  void number_parallel_edge(Record& record);
 
   CsvReader reader_;
   std::string name_;

@@ -55,6 +55,7 @@ bool RowDecoder::decode(std::span<const Cell> cells, std::size_t raw_bytes, Reco
     record.type = options_.edge_type;
     record.edge.rank = 0;
     record.edge.weight = 1.0;
+    record.edge.keep_weight = true;  // what a row does not name stays
     record.edge.create_missing = options_.create_missing;
   } else {
     record.vertex.labels.clear();
@@ -119,6 +120,7 @@ bool RowDecoder::take_number_role(const Column& column, const Cell& cell, Record
     return true;
   }
   record.edge.weight = *number_.get_if<double>();
+  record.edge.keep_weight = false;
   return std::isfinite(record.edge.weight) || fail(cell, column.header + ": a weight has to be finite");
 }
 

@@ -19,6 +19,7 @@ struct Kept {
   std::string target;
   std::int64_t rank = 0;
   double weight = 1.0;
+  bool keep_weight = false;
   std::vector<client::Property> properties;
 
   [[nodiscard]] const client::Value* property(std::string_view name) const {
@@ -39,6 +40,7 @@ inline Kept keep(const Record& record) {
     kept.target = record.target;
     kept.rank = record.edge.rank;
     kept.weight = record.edge.weight;
+    kept.keep_weight = record.edge.keep_weight;
     kept.properties = record.edge.properties;
   }
   return kept;

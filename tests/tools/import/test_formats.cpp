@@ -30,6 +30,33 @@ TEST_CASE("formats are told from the first line") {
   CHECK(format_of("") == Format::vertex_list);
 }
 
+TEST_CASE("a header may hold line ends in quotes, and be longer than what is looked at") {
+  CHECK(format_of("\"line\nend:string\",:ID\n") == Format::csv_neo4j);
+  CHECK(format_of("\"a \"\"b\"\"\r\nc:string\";\"d\n:int\";~id\r\n") == Format::csv_gremlin);
+  CHECK(format_of("\"a\n\"^~id\n", {.delimiter = '^'}) == Format::csv_gremlin);
+  CHECK(format_of(":ID,\"never closed\n1,a\n") == Format::csv_neo4j);
+  CHECK(read_records(":ID,\"never closed\n1,a\n").errors == std::vector<std::string>{"file:1:5: this quote is never closed"});
+  CHECK(format_of("~id,x:ID{y:Long\n") == Format::csv_gremlin);
+  std::string wide = ":ID,:LABEL";
+  for (int i = 0; i < 9'000; ++i) wide += ",\"property, with a line\nend " + std::to_string(i) + ":string\"";
+  auto reading = read_records(wide + "\nkey,\n");
+  CHECK(reading.errors == std::vector<std::string>{"file:9002:5: the row has 2 cells instead of 9002"});
+}
+
+TEST_CASE("columns that are asked for of a format without any are an error") {
+  ReadOptions weight;
+  weight.columns.weight_column = "dist";
+  ReadOptions rank;
+  rank.columns.rank_column = "seq";
+  for (const auto& options : {weight, rank}) {
+    CHECK_THAT(read_records("a b\n", options).errors.at(0), Catch::Contains("file is of the format edge-list, which names no"));
+    CHECK_THAT(read_records("{\"type\":\"vertex\",\"key\":\"a\"}\n", options).errors.at(0), Catch::Contains("--nodes"));
+    CHECK(read_records(":ID\na\n", options).errors.empty());
+  }
+  weight.layout.expected = Expected::vertices;
+  CHECK(read_records("{\"type\":\"vertex\",\"key\":\"a\"}\n", weight).errors.empty());
+}
+
 TEST_CASE("a header of neither convention is not taken for data") {
   CHECK(format_of("source,target\n") == Format::automatic);
   CHECK(format_of("id\n") == Format::automatic);

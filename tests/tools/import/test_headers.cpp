@@ -93,6 +93,8 @@ TEST_CASE("an edge has the weight and the rank of its own row only") {
   CHECK(reading.records[0].weight == 2.5);
   CHECK(reading.records[1].rank == 0);
   CHECK(reading.records[1].weight == 1.0);
+  CHECK_FALSE(reading.records[0].keep_weight);
+  CHECK(reading.records[1].keep_weight);  // one that is there keeps its own
   CHECK(reading.records[1].properties.empty());
 }
 

@@ -179,6 +179,24 @@ TEST_CASE("several groups of ids need a decision") {
   CHECK(target.edges.count({"Person:7", "LIVES_IN", "City:7", 0}) == 1);
 }
 
+TEST_CASE("no row of a file that is named for one kind is left out unsaid") {
+  Folder folder;
+  FakeTarget target;
+  ImportOptions options;
+  std::string file = folder.write("e.jsonl",
+                                  "{\"type\":\"edge\",\"source\":\"a\",\"edge_type\":\"T\",\"target\":\"b\"}\n"
+                                  "{\"type\": \"edge\", \"source\": \"a\"\n"
+                                  "{\"type\":\"edge\",\"source\":\"\xFF\"}\n"
+                                  "{\"type\":\"vertex\",\"key\":\"c\"}\n");
+  options.inputs = {{folder.write("v.csv", ":ID\na\nb\n")}, {file, Expected::edges}};
+  options.reject_path = folder.directory / "rejected.txt";
+  auto [status, summary] = run(target, options);
+  REQUIRE(status.message().empty());
+  CHECK(summary.edges == 1);
+  CHECK(summary.rejected == 3);
+  CHECK(target.edges.size() == 1);
+}
+
 TEST_CASE("edges can make their ends") {
   Folder folder;
   FakeTarget target;

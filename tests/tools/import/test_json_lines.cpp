@@ -46,6 +46,34 @@ TEST_CASE("a file can be read in two passes, and each bad line is reported once"
   CHECK(edges.errors == std::vector<std::string>{"file:4:1: \"source\" takes a text"});
 }
 
+TEST_CASE("a file that is said to hold one kind is read once, and the other kind is a bad line") {
+  std::string text =
+      "{\"type\":\"vertex\",\"key\":\"a\"}\n"
+      "{\"type\":\"edge\",\"source\":\"a\",\"edge_type\":\"T\",\"target\":\"b\"}\n"
+      "garbage\n";
+  auto vertices = read_records(text, {.layout = {.expected = Expected::vertices}});
+  CHECK(vertices.records.size() == 1);
+  REQUIRE(vertices.errors.size() == 2);
+  CHECK(vertices.errors[0] == "file:2:1: an edge, in a file that --nodes says holds vertices");
+  auto edges = read_records(text, {.layout = {.expected = Expected::edges}});
+  CHECK(edges.records.size() == 1);
+  REQUIRE(edges.errors.size() == 2);
+  CHECK(edges.errors[0] == "file:1:1: a vertex, in a file that --edges says holds edges");
+  CHECK_THAT(edges.errors[1], Catch::StartsWith("file:3:"));
+}
+
+TEST_CASE("parallel edges of JSON Lines are counted as those of CSV, and a rank of their own is not overruled") {
+  std::string edge = "{\"type\":\"edge\",\"source\":\"a\",\"edge_type\":\"T\",\"target\":\"b\"";
+  ReadOptions options;
+  options.parallel_edges = true;
+  auto reading = read_records(edge + "}\n" + edge + "}\n" + edge + ",\"rank\":7}\n", options);
+  REQUIRE(reading.records.size() == 2);
+  CHECK(reading.records[0].rank == 0);
+  CHECK(reading.records[1].rank == 1);
+  CHECK(reading.errors == std::vector<std::string>{
+                              "file:3:1: the edge names its rank, and --parallel counts ranks itself: leave out one of them"});
+}
+
 TEST_CASE("what is wrong with a line is said, at its place where the parser knows it") {
   CHECK(error_of("{\"type\":\"vertex\",\"key\":}").starts_with("file:1:24: not valid JSON: "));
   CHECK(error_of("[1]") == "file:1:1: a line is one object with the member \"type\"");

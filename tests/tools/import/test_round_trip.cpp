@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <cmath>
 #include <limits>
 
 #include "tests/tools/import/import_script.h"
@@ -30,10 +31,12 @@ std::vector<client::Property> plain_properties() {
           {"list of bool", client::List{true, false}},
           {"list of double", client::List{1.0, -0.5, infinity}},
           {"list of int", client::List{1, 2}},
+          {"line\r\nend, \"and more\"", 1},
           {"list of text", client::List{"a", "", "b,\"c\""}},
           {"list of time", client::List{client::Timestamp{0}, client::Timestamp{-1}}},
           {"text", "comma, \"quote\"\r\nline \xC3\xA4"},
           {"time", client::Timestamp{1'709'211'907'123'456'789}},
+          {"tiny", 5e-324},
           {"type:in name", 1},
           {"vector", client::Vector{0.1F, -2.0F, 1e-40F}},
           {"whole double", 5.0}};
@@ -134,7 +137,6 @@ TEST_CASE("everything goes through JSON Lines and back") {
   properties.push_back({"infinite vector", client::Vector{std::numeric_limits<float>::infinity()}});
   properties.push_back({std::string("control \x01\0 name", 15), "tab\t"});
   properties.push_back({"minus zero", -0.0});
-  properties.push_back({"tiny", 5e-324});
   properties.push_back({"large", 1.7976931348623157e308});
   auto ada = vertex("ada \\ \"x\"", properties);
   auto knows = edge("ada \\ \"x\"", "b", properties);
@@ -151,7 +153,26 @@ TEST_CASE("everything goes through JSON Lines and back") {
   CHECK(back[1].source == knows.source_key);
   CHECK(back[1].rank == 7);
   CHECK(back[1].weight == 2.0);
+  CHECK_FALSE(back[1].keep_weight);
   CHECK(back[1].properties == properties);
+}
+
+TEST_CASE("minus zero stays minus zero") {
+  std::vector<client::Property> zeros{{"number", -0.0}, {"vector", client::Vector{-0.0F, 0.0F}}};
+  std::string json;
+  append_json_line(json, vertex("k", zeros));
+  for (const auto& text : {json, table_of(Convention::neo4j, std::vector{vertex("k", zeros)})}) {
+    auto back = read_all(text).at(0);
+    CHECK(std::signbit(*back.property("number")->get_if<double>()));
+    CHECK(std::signbit(back.property("vector")->get_if<client::Vector>()->at(0)));
+    CHECK_FALSE(std::signbit(back.property("vector")->get_if<client::Vector>()->at(1)));
+  }
+}
+
+TEST_CASE("an edge of weight 1 says so, for an edge that has another by now") {
+  std::string json;
+  append_json_line(json, edge("a", "b"));
+  CHECK_FALSE(read_all(json).at(0).keep_weight);
 }
 
 TEST_CASE("what CSV cannot hold is an error that names the place and a format that can") {
@@ -179,6 +200,9 @@ TEST_CASE("what CSV cannot hold is an error that names the place and a format th
   CHECK(refusal(Convention::gremlin, V{vertex("k", {{"~p", 1}})}).find("begins with ~") != std::string::npos);
   CHECK(refusal(Convention::neo4j, V{vertex("k", {{"p", client::List{""}}})}).find("one empty text") !=
         std::string::npos);
+  std::vector<client::Property> many;
+  for (int i = 0; i < 10'000; ++i) many.push_back({"p" + std::to_string(i), 1});
+  CHECK(refusal(Convention::neo4j, V{vertex("k", many)}).find("export as jsonl") != std::string::npos);
 }
 
 TEST_CASE("semicolons in the lists of Gremlin come back") {
@@ -197,6 +221,3 @@ TEST_CASE("an empty list takes the type that others of its name have") {
   auto back = read_all(text);
   for (std::size_t i = 0; i < vertices.size(); ++i) CHECK(back.at(i).properties == vertices[i].properties);
 }
-  std::vector<client::Property> many;
-  for (int i = 0; i < 10'000; ++i) many.push_back({"p" + std::to_string(i), 1});
-  CHECK(refusal(Convention::neo4j, V{vertex("k", many)}).find("export as jsonl") != std::string::npos);
