@@ -10,6 +10,7 @@
 #include "client/convert.h"
 #include "schema/rpc/message_stream.h"
 #include "storage/base/error_text.h"
+#include "storage/base/pem.h"
 
 namespace engram::client {
 
@@ -33,14 +34,7 @@ Result<kj::Array<kj::TlsCertificate>> read_bundle(const std::string& path) {
   if (!pem.ok()) return pem.status();
   constexpr std::string_view begin = "-----BEGIN CERTIFICATE-----", end = "-----END CERTIFICATE-----";
   kj::Vector<kj::TlsCertificate> certificates;
-  std::size_t at = 0;
-  while ((at = pem->find(begin, at)) != std::string::npos) {
-    auto stop = pem->find(end, at);
-    if (stop == std::string::npos) break;
-    stop += end.size();
-    certificates.add(kj::StringPtr(pem->substr(at, stop - at) + "\n"));
-    at = stop;
-  }
+  for (const auto& certificate : pem_certificates(*pem)) certificates.add(kj::StringPtr(certificate));
   if (certificates.empty()) return Status(Code::invalid_argument, path + " holds no PEM certificate", "tls");
   return certificates.releaseAsArray();
 }

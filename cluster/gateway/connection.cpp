@@ -32,7 +32,6 @@ struct Connection {
   ~Connection() noexcept(false) {
     state->stream = nullptr;
     state->services.metrics->connections.open.add(-1);
-    state->services.connections.fetch_sub(1);
   }
 
   kj::Own<ConnectionState> state;

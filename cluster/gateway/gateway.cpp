@@ -37,7 +37,9 @@ class Acceptor final : public kj::TaskSet::ErrorHandler {
     // accept() can throw on the spot. Out of file descriptors is no reason to stop listening: wait and go on.
     return kj::evalNow([this] { return receiver_->accept(); })
         .then([this](kj::Own<kj::AsyncIoStream> stream) -> kj::Promise<void> {
-                take(kj::mv(stream));
+                // What goes wrong with one connection must not end the loop that serves the others.
+                auto thrown = kj::runCatchingExceptions([&] { take(kj::mv(stream)); });
+                KJ_IF_MAYBE(failure, thrown) { taskFailed(kj::mv(*failure)); }
                 return kj::READY_NOW;
               },
               [this](kj::Exception&& exception) -> kj::Promise<void> {
@@ -57,23 +59,22 @@ class Acceptor final : public kj::TaskSet::ErrorHandler {
     int fd = -1;
     KJ_IF_MAYBE(known, stream->getFd()) { fd = *known; }
     std::string peer = peer_of(fd);
+    auto place = kj::defer([this] { services_.connections.fetch_sub(1); });  // given back however the connection ends
     if (services_.connections.fetch_add(1) >= services_.config->listen.max_connections) {
-      services_.connections.fetch_sub(1);
       services_.metrics->connections.refused.add();
       log_event(LogLevel::warn, "connection refused: too many", {{"peer", peer}});
       return;
     }
     services_.metrics->connections.accepted.add();
-    if (!tls_) return connections_.add(serve_connection(services_, loop_, kj::mv(stream), std::move(peer)));
-    auto encrypted = tls_->accept(kj::mv(stream), loop_.timer(), services_.config->listen.handshake_timeout_ms);
-    connections_.add(encrypted.then(
-        [this, peer = std::move(peer)](kj::Own<kj::AsyncIoStream> secure) mutable {
+    connections_.add(serve(kj::mv(stream), std::move(peer)).attach(kj::mv(place)));
+  }
+
+  kj::Promise<void> serve(kj::Own<kj::AsyncIoStream> stream, std::string peer) {
+    if (!tls_) return serve_connection(services_, loop_, kj::mv(stream), std::move(peer));
+    return tls_->accept(kj::mv(stream), loop_.timer(), services_.config->listen.handshake_timeout_ms)
+        .then([this, peer = std::move(peer)](kj::Own<kj::AsyncIoStream> secure) mutable {
           return serve_connection(services_, loop_, kj::mv(secure), std::move(peer));
-        },
-        [this](kj::Exception&& exception) -> kj::Promise<void> {
-          services_.connections.fetch_sub(1);
-          return kj::mv(exception);
-        }));
+        });
   }
 
   GatewayServices& services_;

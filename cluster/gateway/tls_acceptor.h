@@ -13,15 +13,14 @@ namespace engram {
 class TlsAcceptor {
  public:
   explicit TlsAcceptor(TlsFiles& files) : files_(files) {}
-  /// Fails if the client does not finish its handshake in time, or has no certificate where one is asked for.
+  /// Never throws. Fails if the client does not finish its handshake in time, or has no certificate where one is asked for.
   kj::Promise<kj::Own<kj::AsyncIoStream>> accept(kj::Own<kj::AsyncIoStream> stream, kj::Timer& timer,
                                                  std::int64_t timeout_ms);
 
  private:
-  struct Context;
   TlsFiles& files_;
-  std::uint64_t generation_ = 0;
-  std::shared_ptr<Context> context_;
+  std::uint64_t generation_ = 0;  // of the material that the context was made of
+  std::shared_ptr<kj::TlsContext> context_;
 };
 
 }  // namespace engram

@@ -8,6 +8,8 @@
 #include <limits>
 #include <vector>
 
+#include "cluster/security/tls_context.h"
+
 namespace engram {
 namespace {
 
@@ -85,6 +87,14 @@ Status check_pair(const Certificates& chain, EVP_PKEY* key, const TlsPaths& path
   return bad_file(paths.key, "the key does not belong to the first certificate of " + paths.certificate);
 }
 
+/// Makes what the material is for: OpenSSL refuses some of what it can parse.
+Status check_use(const TlsMaterial& material, const TlsPaths& paths) {
+  auto context = make_tls_context(material);
+  if (context.ok()) return {};
+  return bad_file(paths.certificate, "OpenSSL refuses to serve with it (" + context.status().message() +
+                                         "): an RSA key has to have 2048 bits at least, a chain at most 10 certificates");
+}
+
 }  // namespace
 
 Result<TlsMaterial> load_tls_files(const TlsPaths& paths, const Clock& clock) {
@@ -111,6 +121,7 @@ Result<TlsMaterial> load_tls_files(const TlsPaths& paths, const Clock& clock) {
   }
   material.certificate_chain_pem = std::move(chain_file->text);
   material.private_key_pem = std::move(key_file->text);
+  if (Status status = check_use(material, paths); !status.ok()) return status;
   return material;
 }
 

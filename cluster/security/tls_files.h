@@ -27,7 +27,8 @@ struct TlsMaterial {
 };
 
 /// Reads and checks. Errors (invalid_argument, permission_denied) name the file and the reason: missing, no PEM, no
-/// certificate in it, encrypted key, a key of another certificate, expired, a key file that others may read.
+/// certificate in it, encrypted key, a key of another certificate, expired, a key file that others may read, what OpenSSL
+/// does not serve with. Material that is answered can be served with.
 Result<TlsMaterial> load_tls_files(const TlsPaths& paths, const Clock& clock);
 
 /// Holds the newest good material. Thread-safe.

@@ -36,9 +36,9 @@ class Authority {
 
   [[nodiscard]] std::string pem() const { return pem_of(certificate_.get()); }
 
-  /// A certificate for `alternative_name` ("IP:127.0.0.1", "DNS:engram.test"), with its key.
-  PemPair sign(const std::string& name, const std::string& alternative_name) {
-    Key key(::EVP_EC_gen("P-256"));
+  /// A certificate for `alternative_name` ("IP:127.0.0.1", "DNS:engram.test"), with its key, which may be a given one.
+  PemPair sign(const std::string& name, const std::string& alternative_name, EVP_PKEY* with = ::EVP_EC_gen("P-256")) {
+    Key key(with);
     Certificate certificate(::X509_new());
     fill(certificate.get(), key.get(), name, certificate_.get());
     extend(certificate.get(), NID_subject_alt_name, alternative_name);

@@ -111,17 +111,28 @@ TEST_CASE("a replaced certificate serves the next connection, and the one before
   CHECK_FALSE(Setup::connect(setup.options()).ok());
   CHECK(before->ping().ok());
 
-  // A file that is no certificate changes nothing.
+  // A file that is no certificate, or one that OpenSSL does not serve with, changes nothing.
   test::write_text(setup.certificate, "not a certificate");
+  setup.engine->node().reload();
+  CHECK(Setup::connect(setup.options(renewed_ca)).message() == "");
+  Setup::put(renewed.sign("engine", "DNS:localhost", ::EVP_RSA_gen(512)), setup.certificate, setup.key);
   setup.engine->node().reload();
   CHECK(Setup::connect(setup.options(renewed_ca)).message() == "");
 }
 
-TEST_CASE("where clients need certificates, only those of the authority are let in") {
+TEST_CASE("an engine does not start with a certificate that OpenSSL does not serve with") {
   Setup setup;
-  Authority clients("clients");
+  Setup::put(setup.authority.sign("engine", "DNS:localhost", ::EVP_RSA_gen(512)), setup.certificate, setup.key);
+  CHECK_THROWS_WITH(setup.start(), Catch::Contains("tls.crt") && Catch::Contains("2048 bits"));
+}
+
+TEST_CASE("where clients need certificates, those of every authority in the file are let in, and no others") {
+  Setup setup;
+  std::vector<Authority> authorities;
+  std::string bundle;
+  for (int i = 0; i < 12; ++i) bundle += authorities.emplace_back("clients " + std::to_string(i)).pem();
   std::string client_ca = setup.directory / "clients.pem";
-  test::write_text(client_ca, clients.pem());
+  test::write_text(client_ca, bundle);
   setup.start({{"tls.client_ca", client_ca}});
   auto as = [&](Authority& signer) {
     client::Options options = setup.options();
@@ -131,7 +142,9 @@ TEST_CASE("where clients need certificates, only those of the authority are let 
     Setup::put(signer.sign("client", "DNS:client"), options.tls.certificate_file, options.tls.key_file);
     return Setup::connect(options);
   };
-  CHECK(as(clients).message() == "");
+  CHECK(as(authorities.front()).message() == "");
+  CHECK(as(authorities[1]).message() == "");
+  CHECK(as(authorities.back()).message() == "");
   CHECK_FALSE(as(setup.authority).ok());
   client::Options without = setup.options();
   without.timeout_ms = 1500;

@@ -19,8 +19,7 @@ namespace {
 struct Pair {
   std::string certificate, key, encrypted_key;
 
-  explicit Pair(long valid_seconds = 3600) {
-    EVP_PKEY* pkey = ::EVP_EC_gen("P-256");
+  explicit Pair(long valid_seconds = 3600, EVP_PKEY* pkey = ::EVP_EC_gen("P-256")) {
     X509* x509 = ::X509_new();
     ::ASN1_INTEGER_set(::X509_get_serialNumber(x509), 1);
     ::X509_gmtime_adj(::X509_getm_notBefore(x509), -7200);
@@ -108,6 +107,38 @@ TEST_CASE("files that do not fit are refused with file and reason") {
   CHECK_THAT(setup.refusal().message(), Contains("ca.crt cannot be opened"));
   test::write_text(setup.paths.client_ca, pair.key);
   CHECK_THAT(setup.refusal().message(), Contains("ca.crt: there is no PEM certificate"));
+}
+
+TEST_CASE("what OpenSSL parses but does not serve with is refused, at the start and as a renewal") {
+  Setup setup;
+  Pair good, weak(3600, ::EVP_RSA_gen(512));
+  std::string long_chain;
+  for (int i = 0; i < 12; ++i) long_chain += good.certificate;
+
+  setup.write(weak.certificate, weak.key);
+  CHECK_THAT(setup.refusal().message(), Contains("tls.crt: OpenSSL refuses to serve with it (ee key too small)"));
+  setup.write(long_chain, good.key);
+  CHECK_THAT(setup.refusal().message(), Contains("tls.crt: OpenSSL refuses to serve with it (") && Contains("10"));
+
+  setup.write(good.certificate, good.key);
+  auto files = TlsFiles::open(setup.paths, setup.clock).value();
+  setup.write(weak.certificate, weak.key);
+  CHECK_FALSE(files->reload_if_changed().ok());
+  CHECK(files->current()->certificate_chain_pem == good.certificate);
+  CHECK(files->current()->generation == 1);
+}
+
+TEST_CASE("a file of client authorities may hold any number of them") {
+  Setup setup;
+  Pair pair;
+  setup.write(pair.certificate, pair.key);
+  setup.paths.client_ca = setup.directory / "ca.crt";
+  std::string authorities;
+  for (int i = 0; i < 12; ++i) authorities += "Number " + std::to_string(i) + "\n" + Pair().certificate;
+  test::write_text(setup.paths.client_ca, authorities);
+  Result<TlsMaterial> material = load_tls_files(setup.paths, setup.clock);
+  INFO(material.status().message());
+  CHECK(material.ok());
 }
 
 TEST_CASE("a renewed certificate is taken, a broken renewal is not") {
