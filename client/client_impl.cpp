@@ -86,7 +86,8 @@ bool Client::Impl::pause(Backoff& backoff, kj::TimePoint deadline) {
 
 Status Client::Impl::explain_unreachable(const Status& status) const {
   return {Code::unavailable, "no engine answers at " + options_.server + ": " + status.message() +
-                                 ". Is one running there (engram serve)? Does it want TLS (--ca)?"};
+                                 ". Is one running there (engram serve)? Does it want TLS (--ca), or a client's "
+                                 "certificate (--cert)?"};
 }
 
 Status Client::Impl::ensure_live(kj::TimePoint deadline) {

@@ -39,6 +39,15 @@ void add_client_options(CLI::App& app, Globals& globals) {
   app.add_option("--ca", globals.ca_file, "TLS: trust these authorities (PEM)")->envname("ENGRAM_CA")->group(group);
   app.add_option("--tls-name", globals.tls_name, "TLS: the name in the engine's certificate, if it is not the host's")
       ->group(group);
+  auto* certificate = app.add_option("--cert", globals.certificate_file,
+                                     "TLS: this client's certificate (PEM), for an engine with tls.client_ca")
+                          ->envname("ENGRAM_CERT")
+                          ->group(group);
+  auto* key = app.add_option("--key", globals.key_file, "TLS: the private key of --cert (PEM, without a passphrase)")
+                  ->envname("ENGRAM_KEY")
+                  ->group(group);
+  certificate->needs(key);
+  key->needs(certificate);
   app.add_flag("--tls", globals.tls, "TLS with the authorities that this system trusts")->group(group);
   app.add_option("--timeout", globals.timeout_ms, "Deadline of a call, its retries included: 5s, 500ms")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, std::uint32_t>{{"ms", 1}, {"s", 1000}, {"m", 60000}}))

@@ -113,6 +113,8 @@ Result<client::Options> client_options(const Globals& globals) {
   options.tls.enabled = globals.tls;
   options.tls.ca_file = globals.ca_file;
   options.tls.server_name = globals.tls_name;
+  options.tls.certificate_file = globals.certificate_file;
+  options.tls.key_file = globals.key_file;
   if (!globals.token_file.empty()) {
     auto token = read_token(globals.token_file);
     if (!token.ok()) return token.status();

@@ -29,7 +29,9 @@ struct Globals {
   std::string space = "default";
   std::string ca_file;
   std::string tls_name;
-  bool tls = false;               // implied by --ca and --tls-name
+  std::string certificate_file;   // with key_file, or neither
+  std::string key_file;
+  bool tls = false;               // implied by --ca, --tls-name and --cert
   std::uint32_t timeout_ms = 5000;
   std::uint32_t wait_ms = 0;      // how long to wait for an engine that is not there yet
   bool json = false;

@@ -160,15 +160,22 @@ TEST_CASE("the log tells what was done, while the engine runs and after it") {
   CHECK_THAT(engine.run({"log", "--data-dir", engine.data_dir(), "--segments"}).output, Contains("commands-"));
 }
 
-TEST_CASE("TLS and tokens: who is trusted, and what each may do") {
-  test::TemporaryDirectory directory;
-  auto key = directory / "key.pem", certificate = directory / "certificate.pem", tokens = directory / "tokens.toml";
+/// The files of a certificate for a name, and of its key.
+std::pair<std::string, std::string> self_signed(const test::TemporaryDirectory& directory, const std::string& name) {
+  auto key = directory / (name + ".key"), certificate = directory / (name + ".pem");
   auto made = run_program({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                           "-days", "2", "-subj", "/CN=engram.test", "-addext", "subjectAltName=DNS:engram.test",
-                           "-keyout", key, "-out", certificate});
+                           "-days", "2", "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:" + name, "-keyout", key,
+                           "-out", certificate});
   INFO(made.errors);
   REQUIRE(made.exit_code == 0);
   ::chmod(key.c_str(), 0600);
+  return {certificate, key};
+}
+
+TEST_CASE("TLS and tokens: who is trusted, and what each may do") {
+  test::TemporaryDirectory directory;
+  auto [certificate, key] = self_signed(directory, "engram.test");
+  auto tokens = directory / "tokens.toml";
   auto token = [&](const std::string& name, const std::string& role) {
     auto ran = run_program({test::built_binary(), "token", name, "--role", role, "--file", tokens});
     REQUIRE(ran.exit_code == 0);
@@ -195,6 +202,26 @@ TEST_CASE("TLS and tokens: who is trusted, and what each may do") {
              Contains("certificate"));
   ends({"get", "ada", "--tls", "--tls-name", "engram.test", "--token-file", reader}, exit_refused);  // nobody trusts it
   ends({"get", "ada", "--token-file", reader}, exit_unreachable);                                   // no TLS at all
+}
+
+TEST_CASE("an engine that knows its clients by certificates gets one by --cert and --key") {
+  test::TemporaryDirectory directory;
+  auto [certificate, key] = self_signed(directory, "engram.test");
+  auto [own_certificate, own_key] = self_signed(directory, "client.test");
+  CliEngine engine({"--tls-certificate", certificate, "--tls-key", key, "--tls-client-ca", own_certificate});
+  auto ends = [&](std::vector<std::string> arguments, int code) {
+    arguments.insert(arguments.end(), {"--server", engine.tcp(), "--ca", certificate, "--tls-name", "engram.test"});
+    auto ran = engine.run(arguments);
+    INFO(ran.output << ran.errors);
+    CHECK(ran.exit_code == code);
+    return ran;
+  };
+  ends({"put", "ada", "--cert", own_certificate, "--key", own_key}, exit_ok);
+  CHECK_THAT(ends({"get", "ada", "--cert", own_certificate, "--key", own_key}, exit_ok).output, Contains("ada"));
+  CHECK_THAT(ends({"get", "ada"}, exit_unreachable).errors, Contains("--cert"));
+  CHECK_THAT(ends({"get", "ada", "--cert", own_certificate}, exit_usage).errors, Contains("--key"));
+  auto no_file = directory / "no.pem";
+  CHECK_THAT(ends({"get", "ada", "--cert", no_file, "--key", own_key}, exit_refused).errors, Contains(no_file));
 }
 
 }  // namespace engram::cli
