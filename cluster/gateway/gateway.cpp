@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "cluster/gateway/connection.h"
-#include "cluster/gateway/listen_socket.h"
 #include "cluster/gateway/tls_acceptor.h"
 #include "cluster/logging/logging.h"
 
@@ -141,9 +140,10 @@ Result<std::unique_ptr<Gateway>> Gateway::start(GatewayServices& services) {
     gateway->address_ = endpoint->text();
   }
   if (!is_off(listen.unix)) {
-    auto fd = listen_unix(listen.unix);
-    if (!fd.ok()) return fd.status();
-    gateway->loops_.front()->unix_sockets.push_back(kj::mv(*fd));
+    auto socket = listen_unix(listen.unix);
+    if (!socket.ok()) return socket.status();
+    gateway->unix_file_ = socket->file;
+    gateway->loops_.front()->unix_sockets.push_back(kj::mv(socket->fd));
   }
   for (auto& loop : gateway->loops_) {
     LoopThread* thread = loop.get();
@@ -170,7 +170,7 @@ Gateway::~Gateway() {
     }
     loop->thread.join();
   }
-  if (!is_off(services_.config->listen.unix)) ::unlink(services_.config->listen.unix.c_str());
+  if (unix_file_) remove_unix(services_.config->listen.unix, *unix_file_);
 }
 
 }  // namespace engram

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "actors/partition/command_check.h"
 #include "cluster/config/config.h"
 #include "cluster/config/endpoint.h"
+#include "cluster/gateway/listen_socket.h"
 #include "cluster/node/engine.h"
 #include "cluster/operations/metrics.h"
 #include "cluster/security/attempt_limiter.h"
@@ -41,8 +43,8 @@ struct GatewayServices {
 
 class Gateway {
  public:
-  /// Binds and serves. Errors: unavailable (port in use, address not of this machine), invalid_argument (a socket path that
-  /// is too long or is no socket).
+  /// Binds and serves. Errors: unavailable (port or socket in use, address not of this machine), invalid_argument (a socket
+  /// path that is too long or is no socket).
   static Result<std::unique_ptr<Gateway>> start(GatewayServices& services);
   /// Closes all connections and ends the threads.
   ~Gateway();
@@ -58,6 +60,7 @@ class Gateway {
 
   GatewayServices& services_;
   std::string address_;
+  std::optional<SocketFile> unix_file_;  // the one that this gateway bound
   std::vector<std::unique_ptr<LoopThread>> loops_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -39,6 +40,29 @@ std::string text_of_address(const sockaddr_storage& address) {
   return "unix";
 }
 
+std::optional<SocketFile> file_at(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return std::nullopt;
+  return SocketFile{info.st_dev, info.st_ino};
+}
+
+kj::AutoCloseFd new_unix_socket() { return kj::AutoCloseFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); }
+
+/// Whether nobody listens at the socket any more. All but a refusal means somebody: EAGAIN that his backlog is full, EACCES
+/// that he is another user.
+bool is_abandoned(const sockaddr_un& address) {
+  auto fd = new_unix_socket();
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return false;
+  return errno == ECONNREFUSED || errno == ENOENT;
+}
+
+Status unix_in_use(const std::string& path) {
+  return {Code::unavailable,
+          "Cannot listen on " + path + ": the socket is in use. Stop the process that listens there, or set listen.unix to "
+          "another path, or to \"none\".",
+          "listen.unix"};
+}
+
 }  // namespace
 
 Result<kj::AutoCloseFd> listen_tcp(Endpoint& endpoint, bool shared) {
@@ -68,7 +92,7 @@ Result<kj::AutoCloseFd> listen_tcp(Endpoint& endpoint, bool shared) {
   return fd;
 }
 
-Result<kj::AutoCloseFd> listen_unix(const std::string& path) {
+Result<UnixSocket> listen_unix(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path)
@@ -81,16 +105,24 @@ Result<kj::AutoCloseFd> listen_unix(const std::string& path) {
     if (!S_ISSOCK(info.st_mode))
       return Status(Code::invalid_argument, path + " exists and is no socket; remove it, or set listen.unix elsewhere.",
                     "listen.unix");
-    // The data directory is locked: whoever made this one is gone.
+    // The path may be that of an engine with another data directory.
+    if (!is_abandoned(address)) return unix_in_use(path);
     ::unlink(path.c_str());
   }
-  kj::AutoCloseFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  auto fd = new_unix_socket();
   mode_t before = ::umask(0177);
   bool failed = ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0;
   int why = errno;
   ::umask(before);
-  if (failed || ::listen(fd.get(), backlog) != 0) return socket_error(path, failed ? why : errno);
-  return fd;
+  if (failed && why == EADDRINUSE) return unix_in_use(path);  // somebody was faster
+  if (failed) return socket_error(path, why);
+  auto file = file_at(path);
+  if (::listen(fd.get(), backlog) != 0) return socket_error(path, errno);
+  return UnixSocket{kj::mv(fd), file.value_or(SocketFile{})};
+}
+
+void remove_unix(const std::string& path, const SocketFile& file) {
+  if (file_at(path) == file) ::unlink(path.c_str());
 }
 
 std::string peer_of(int fd) {
