@@ -119,8 +119,10 @@ Status Client::Impl::connect_once(kj::TimePoint deadline) {
                     auto session = access->session;
                     auto info = server_info(session);
                     auto opened = open_named_space(session, options_.space);
-                    return info.then([this, opened = kj::mv(opened)](ServerInfo&& server) mutable {
-                      server_ = kj::mv(server);
+                    return info.then([this, opened = kj::mv(opened)](
+                                         Result<ServerInfo>&& server) mutable -> kj::Promise<MaybeSpace> {
+                      if (!server.ok()) return MaybeSpace(server.status());
+                      server_ = kj::mv(server.value());
                       return kj::mv(opened);
                     }).then([session, connection = kj::mv(connection)](MaybeSpace&& space) mutable -> Greeted {
                       if (!space.ok()) return space.status();

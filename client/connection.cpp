@@ -164,8 +164,11 @@ kj::Promise<Result<OpenSpace>> open_space(schema::Session::Client session, const
   });
 }
 
-kj::Promise<ServerInfo> server_info(schema::Session::Client session) {
-  return session.infoRequest().send().then([](auto&& response) { return read(response.getInfo()); });
+kj::Promise<Result<ServerInfo>> server_info(schema::Session::Client session) {
+  return session.infoRequest().send().then([](auto&& response) -> Result<ServerInfo> {
+    if (auto status = read(response.getError()); !status.ok()) return status;
+    return read(response.getInfo());
+  });
 }
 
 kj::Promise<Result<std::vector<SpaceInfo>>> list_spaces(schema::Session::Client session, const std::string& after) {

@@ -52,7 +52,7 @@ class Connection {
 };
 
 kj::Promise<Result<OpenSpace>> open_space(schema::Session::Client session, const std::string& name);
-kj::Promise<ServerInfo> server_info(schema::Session::Client session);
+kj::Promise<Result<ServerInfo>> server_info(schema::Session::Client session);
 kj::Promise<Result<std::vector<SpaceInfo>>> list_spaces(schema::Session::Client session, const std::string& after);
 kj::Promise<Result<schema::Admin::Client>> open_admin(schema::Session::Client session);
 

@@ -13,9 +13,10 @@ class EngramServer final : public schema::Engram::Server {
   explicit EngramServer(kj::Own<ConnectionState> state) : state_(kj::mv(state)) {}
 
   kj::Promise<void> authenticate(AuthenticateContext context) override {
+    std::int64_t started_ns = state_->services.clock->monotonic_ns();
     auto results = context.getResults();
     auto grant = check(context.getParams().getToken());
-    state_->services.metrics->requests.record(Operation::authenticate, grant.status().code(), 0);
+    record(Operation::authenticate, grant.status().code(), started_ns);
     if (!grant.ok()) {
       write_error(grant.status(), results.initError());
       return kj::READY_NOW;
@@ -31,13 +32,22 @@ class EngramServer final : public schema::Engram::Server {
 
   kj::Promise<void> ping(PingContext context) override {
     auto payload = context.getParams().getPayload();
-    state_->last_call_ns = state_->services.clock->monotonic_ns();
-    KJ_REQUIRE(payload.size() <= max_ping_bytes, "ping: payload is larger than 64 KiB");
-    context.getResults().setPayload(payload);
+    std::int64_t started_ns = state_->last_call_ns = state_->services.clock->monotonic_ns();
+    bool fits = payload.size() <= max_ping_bytes;
+    if (fits) context.getResults().setPayload(payload);
+    record(Operation::ping, fits ? Code::none : Code::too_large, started_ns);
+    KJ_REQUIRE(fits, "ping: payload is larger than 64 KiB");
     return kj::READY_NOW;
   }
 
  private:
+  /// For calls that need no token, and so have no CallScope.
+  void record(Operation operation, Code code, std::int64_t started_ns) {
+    GatewayServices& services = state_->services;
+    auto elapsed = static_cast<std::uint64_t>(services.clock->monotonic_ns() - started_ns);
+    services.metrics->requests.record(operation, code, elapsed);
+  }
+
   Result<Grant> check(capnp::Data::Reader token) {
     GatewayServices& services = state_->services;
     if (services.tokens == nullptr) {
@@ -81,6 +91,12 @@ class SessionServer final : public schema::Session::Server {
   explicit SessionServer(kj::Own<SessionRights> rights) : rights_(kj::mv(rights)) {}
 
   kj::Promise<void> info(InfoContext context) override {
+    CallScope scope(kj::addRef(*rights_), Operation::info);
+    scope.ended(scope.status().code());
+    if (!scope.status().ok()) {
+      write_error(scope.status(), context.getResults().initError());
+      return kj::READY_NOW;
+    }
     GatewayServices& services = rights_->connection().services;
     auto info = context.getResults().initInfo();
     info.setVersion(engram_version());

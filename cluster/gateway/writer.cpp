@@ -80,6 +80,12 @@ class AdminServer final : public schema::Admin::Server {
   }
 
   kj::Promise<void> statistics(StatisticsContext context) override {
+    CallScope scope(kj::addRef(*rights_), Operation::admin_statistics);
+    scope.ended(scope.status().code());
+    if (!scope.status().ok()) {
+      write_error(scope.status(), context.getResults().initError());
+      return kj::READY_NOW;
+    }
     auto& services = rights_->connection().services;
     context.getResults().setJson(services.status ? services.status().c_str() : "{}");
     return kj::READY_NOW;

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "client/engram/client.h"
 #include "tests/support/rpc_session.h"
 #include "tests/support/seeded_random.h"
 #include "tests/support/text_file.h"
@@ -128,6 +129,32 @@ TEST_CASE("a token that is taken away ends its sessions with their next call") {
   CHECK(setup.authenticate(setup.tokens.secrets["writer"]).code() == Code::unauthenticated);
   CHECK(reader.has("before"));
   CHECK_FALSE(reader.has("after"));
+}
+
+TEST_CASE("the calls about the engine itself end with their token too, and are counted") {
+  Setup setup;
+  auto count = [&](Operation operation, Code code) {
+    return setup.engine.node().gateway_services().metrics->requests.count(operation, code);
+  };
+  auto connected = client::Client::connect({.server = setup.engine.address(), .token = setup.tokens.secrets["admin"]});
+  REQUIRE(connected.ok());
+  RpcSession session = setup.session("admin");
+  auto info = [&] { return client::server_info(session.session()).wait(session.wait_scope()).status(); };
+  CHECK(info().ok());
+  CHECK(connected->engine_statistics().ok());
+  CHECK(connected->ping().ok());
+  CHECK(count(Operation::info, Code::none) == 2);  // the client's own at its connect
+  CHECK(count(Operation::admin_statistics, Code::none) == 1);
+  CHECK(count(Operation::ping, Code::none) == 1);
+
+  setup.tokens.entries.erase("admin");
+  setup.tokens.write();
+  setup.engine.node().reload();
+  CHECK(info().code() == Code::unauthenticated);
+  CHECK(connected->engine_statistics().status().code() == Code::unauthenticated);
+  CHECK(count(Operation::info, Code::unauthenticated) == 1);
+  CHECK(count(Operation::admin_statistics, Code::unauthenticated) == 1);
+  CHECK(setup.engine.calls_in_flight() == 0);
 }
 
 TEST_CASE("a token that expires ends its sessions with their next call") {
