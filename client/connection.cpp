@@ -28,11 +28,9 @@ Result<std::string> read_file(const std::string& path) {
   return content.str();
 }
 
-/// kj-tls trusts one certificate an object, while a bundle holds many.
 Result<kj::Array<kj::TlsCertificate>> read_bundle(const std::string& path) {
   auto pem = read_file(path);
   if (!pem.ok()) return pem.status();
-  constexpr std::string_view begin = "-----BEGIN CERTIFICATE-----", end = "-----END CERTIFICATE-----";
   kj::Vector<kj::TlsCertificate> certificates;
   for (const auto& certificate : pem_certificates(*pem)) certificates.add(kj::StringPtr(certificate));
   if (certificates.empty()) return Status(Code::invalid_argument, path + " holds no PEM certificate", "tls");

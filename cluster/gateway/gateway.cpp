@@ -2,8 +2,6 @@
 
 #include <condition_variable>
 
-#include <unistd.h>
-
 #include "cluster/gateway/connection.h"
 #include "cluster/gateway/tls_acceptor.h"
 #include "cluster/logging/logging.h"
