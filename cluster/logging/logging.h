@@ -69,8 +69,9 @@ struct LoggingOptions {
 
 /// Called by main, once; again replaces the settings. `clock` stamps the lines and must live until `stop_logging`.
 void start_logging(LoggingOptions options, const Clock& clock);
-/// Writes out what is queued and ends the thread. For the end of main and before a deliberate abort.
-void stop_logging();
+/// Writes out what is queued and ends the thread. For the end of main and before a deliberate end. False: nobody took the
+/// lines for a second; then the thread is left behind, and writing to standard error may wait for ever.
+bool stop_logging();
 /// Lines lost because the queue was full.
 std::uint64_t dropped_log_lines();
 

@@ -4,6 +4,7 @@
 
 #include "cluster/logging/logging.h"
 #include "cluster/node/replay.h"
+#include "storage/base/failpoint.h"
 
 namespace engram {
 
@@ -96,6 +97,7 @@ Status Engine::open_stores(Random& random) {
 }
 
 Status Engine::replay(Files& files) {
+  Failpoints::hit("replay.before");
   std::int64_t started = clock_.monotonic_ns();
   std::vector<PartitionCore*> cores;
   for (auto& runtime : runtimes_) {

@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include "cluster/logging/logging.h"
+#include "cluster/node/end_timer.h"
 
 namespace engram {
 namespace {
 
 /// The end of a process that must not go on: nothing is flushed, since what is on disk is what can be trusted.
 [[noreturn]] void stop_at_once(const Status& status) {
+  EndTimer timer(std::chrono::seconds(1), 70);  // nobody may read what is said here
   log_event(LogLevel::error, "engine stopped", {{"error", status.message()}});
   stop_logging();
   std::fprintf(stderr, "engram: stopped: %s\n", status.message().c_str());
@@ -22,6 +24,7 @@ namespace {
 }  // namespace
 
 Status Node::start() {
+  log_event(LogLevel::info, "starting", {{"version", engram_version()}, {"data", config_.data.dir}});
   for (const std::string& warning : loaded_.warnings) log_event(LogLevel::warn, "configuration", {{"warning", warning}});
   IdentityOptions identity;
   identity.data_dir = config_.data.dir;

@@ -1,17 +1,30 @@
 #include "cluster/node/serve.h"
 
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
+#include <mutex>
+#include <thread>
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "cluster/logging/logging.h"
+#include "cluster/node/end_timer.h"
 #include "cluster/node/node.h"
 
 namespace engram {
 namespace {
 
-/// Signals are taken by one `sigtimedwait`, never by a handler: every thread made after this blocks them.
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// For the last lines, when all else is done.
+constexpr seconds end_wait{2};
+/// For a write to the disk that was under way when the time to stop ran out.
+constexpr seconds stop_grace{5};
+
+/// Signals are taken by one `sigwait`, never by a handler: this thread and all that are made after it block them.
 sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -22,38 +35,93 @@ sigset_t block_signals() {
   return signals;
 }
 
-/// Until SIGTERM or SIGINT.
-void run(Node& node, const sigset_t& signals) {
-  timespec look_every{2, 0};
-  while (true) {
-    int signal = ::sigtimedwait(&signals, nullptr, &look_every);
-    if (signal == SIGTERM || signal == SIGINT) return;
-    node.reload();
+/// Nothing was accepted, and a start is as safe to cut as a crash.
+[[noreturn]] void end_before_ready() {
+  EndTimer timer(end_wait, 0);
+  log_event(LogLevel::info, "stopped before it was ready");
+  stop_logging();
+  ::_exit(0);
+}
+
+/// Hears signals on a thread of its own, whatever the node is busy with. To be made before all other threads.
+class Signals {
+ public:
+  Signals() : set_(block_signals()), thread_([this] { take(); }) {}
+  ~Signals() {
+    {
+      std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    pthread_kill(thread_.native_handle(), SIGHUP);  // wakes it
+    thread_.join();
   }
+
+  /// The node is ready: from now on SIGTERM and SIGINT ask it to stop, and a second one ends the process at once.
+  void ready() {
+    std::lock_guard lock(mutex_);
+    ready_ = true;
+  }
+  /// Returns after `wait`, and before that when there is something to do. False: to stop.
+  bool wait_running(seconds wait) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, wait, [this] { return stop_ || look_; });
+    look_ = false;
+    return !stop_;
+  }
+
+ private:
+  void take() {
+    while (true) {
+      int signal = 0;
+      sigwait(&set_, &signal);
+      std::lock_guard lock(mutex_);
+      if (over_) return;
+      if (signal == SIGHUP) {
+        look_ = true;
+      } else if (!ready_) {
+        end_before_ready();
+      } else if (stop_) {
+        ::_exit(1);  // what is not written back is replayed by the next start
+      } else {
+        stop_ = true;
+      }
+      changed_.notify_all();
+    }
+  }
+
+  sigset_t set_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ready_ = false, look_ = false, stop_ = false, over_ = false;
+  std::thread thread_;  // the last: it uses the others
+};
+
+Status run_node(const LoadedConfig& loaded, const Clock& clock, Signals& signals) {
+  Node node(loaded, clock);
+  if (Status status = node.start(); !status.ok()) return status;
+  signals.ready();
+  while (signals.wait_running(seconds(2))) node.reload();
+  EndTimer timer(milliseconds(loaded.config.shutdown.timeout_ms) + stop_grace, 1);
+  (void)node.stop();  // what could not be flushed in time is replayed: no data is at stake
+  return {};
 }
 
 }  // namespace
 
 int serve_main(const LoadedConfig& loaded) {
-  sigset_t signals = block_signals();
+  Signals signals;
   SystemClock clock;
   LoggingOptions logging;
   logging.format = log_format_from(loaded.config.logging.format);
   logging.level = log_level_from(loaded.config.logging.level);
   start_logging(logging, clock);
-  Status status;
-  {
-    Node node(loaded, clock);
-    status = node.start();
-    if (status.ok()) {
-      run(node, signals);
-      (void)node.stop();  // what could not be flushed in time is replayed: no data is at stake
-    }
-  }
-  stop_logging();
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "engram: cannot start: %s\n", status.message().c_str());
-  return 1;
+  Status status = run_node(loaded, clock, signals);
+  int code = status.ok() ? 0 : 1;
+  EndTimer timer(end_wait, code);
+  bool written = stop_logging();
+  if (!status.ok()) std::fprintf(stderr, "engram: cannot start: %s\n", status.message().c_str());
+  if (!written) ::_exit(code);  // the thread that waits for a reader holds on to standard error
+  return code;
 }
 
 }  // namespace engram

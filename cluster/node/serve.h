@@ -6,7 +6,8 @@
 namespace engram {
 
 /// Runs an engine until SIGTERM or SIGINT. Returns the process's exit code: 0 after a clean stop, 1 if it could not start,
-/// with the reason on standard error. SIGHUP reloads tokens and certificates.
+/// with the reason on standard error. SIGHUP reloads tokens and certificates. Does not return where the end cannot be waited
+/// for: at a signal before the node is ready (0), at a second one (1), when the time to stop is over (1).
 int serve_main(const LoadedConfig& loaded);
 
 }  // namespace engram

@@ -15,7 +15,7 @@ namespace {
 
 struct Armed {
   std::string name;
-  bool kill = false;
+  std::string action;
   std::atomic<long> left{0};
 };
 
@@ -36,12 +36,12 @@ void Failpoints::arm_from_environment() {
                            ? std::string()
                            : spec.substr(equals + 1, colon - equals - 1);
   long count = colon == std::string::npos ? 0 : std::strtol(spec.c_str() + colon + 1, nullptr, 10);
-  if ((action != "kill" && action != "error") || count < 1) {
-    std::fprintf(stderr, "ENGRAM_FAILPOINT: expected NAME=kill:COUNT or NAME=error:COUNT, got '%s'\n", text);
+  if ((action != "kill" && action != "error" && action != "wait") || count < 1) {
+    std::fprintf(stderr, "ENGRAM_FAILPOINT: expected NAME=kill:COUNT, NAME=error:COUNT or NAME=wait:COUNT, got '%s'\n", text);
     std::exit(2);
   }
   armed().name = spec.substr(0, equals);
-  armed().kill = action == "kill";
+  armed().action = action;
   armed().left = count;
   armed_ = true;
 }
@@ -49,7 +49,8 @@ void Failpoints::arm_from_environment() {
 bool Failpoints::reached(const char* name) {
   Armed& point = armed();
   if (point.name != name || point.left.fetch_sub(1) != 1) return false;
-  if (point.kill) ::kill(::getpid(), SIGKILL);
+  if (point.action == "kill") ::kill(::getpid(), SIGKILL);
+  while (point.action == "wait") ::pause();
   return true;
 }
 

@@ -138,6 +138,18 @@ TEST_CASE("a reader that is stuck stops nobody: the oldest lines go, and are cou
   CHECK(lines.back().ends_with("i=999"));
 }
 
+TEST_CASE("a reader that never comes back does not keep the process from ending") {
+  static std::mutex stuck;  // the thread that waits for it stays
+  test::ManualClock clock;
+  start_logging({.sink = [](std::string_view) { std::lock_guard wait(stuck); }}, clock);
+  std::lock_guard hold(stuck);
+  log_event(LogLevel::info, "nobody takes this");
+  auto started = std::chrono::steady_clock::now();
+  CHECK_FALSE(stop_logging());
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(10));
+  CHECK(stop_logging());  // there is nothing left to stop
+}
+
 TEST_CASE("the names of the configuration are understood") {
   CHECK(log_level_from("debug") == LogLevel::debug);
   CHECK(log_level_from("off") == LogLevel::off);
