@@ -101,9 +101,9 @@ void require_well(const EngineSetup& setup) {
 }
 
 /// Every copy of the text, whichever of them LMDB still uses.
-void damage_values(const std::string& path) {
+void damage_values(const std::string& path, const std::string& text = "ballast") {
   std::string data = read_text(path);
-  for (std::size_t at = 0; (at = data.find("ballast", at)) != std::string::npos; ++at) data[at] = 'B';
+  for (std::size_t at = 0; (at = data.find(text, at)) != std::string::npos; ++at) data[at] = '#';
   write_text(path, data);
 }
 
@@ -148,4 +148,35 @@ TEST_CASE("A damaged warm store is made again from the log as docs/operations.md
     REQUIRE(engine.terminate()->code == 0);
     require_well(setup);
   }
+}
+
+TEST_CASE("An engine whose graph is larger than memory goes on beside a damaged value, and tells of it where it is read") {
+  TemporaryDirectory directory;
+  EngineSetup setup = setup_in(directory, {"--node-partitions", "1", "--hot-bytes", "256KiB"});
+  const int last = 299;  // a start reads the first ones into memory
+  {
+    EngineProcess engine(setup);
+    require_ready(engine);
+    client::Client client = connected(setup);
+    for (int i = 0; i <= last; ++i) {
+      client::VertexOptions options;
+      options.properties = {{"text", (i == last ? "unlucky" : "ballast") + std::string(ballast_bytes, 'b')}};
+      REQUIRE(client.submit(client::Batch().put_vertex(key_of(i), options)).committed());
+    }
+    REQUIRE(engine.terminate()->code == 0);
+  }
+  damage_values(setup.data_dir + "/warm/p0/data.mdb", "unlucky");
+  EngineProcess engine(setup);
+  require_ready(engine);
+  client::Client client = connected(setup);
+  for (int time = 0; time < 3; ++time) {
+    Status answer = client.get(key_of(last)).status();
+    CHECK(answer.code() == Code::corrupt);
+    CHECK_THAT(answer.message(), Contains("vertices") && Contains("docs/operations.md"));
+    CHECK(client.get(key_of(last - 1)).ok());
+    CHECK(client.submit(client::Batch().put_vertex(key_of(time), {})).committed());
+  }
+  CHECK(engine.terminate()->code == 0);
+  CHECK_THAT(engine.output(), Contains("warm store cannot be read partition=0"));
+  CHECK_THAT(verify(setup).output, Contains("partition 0"));
 }
