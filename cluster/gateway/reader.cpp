@@ -113,7 +113,8 @@ kj::Promise<void> ReaderServer::get_one(GetContext context) {
   auto ref = request.getVertices()[0];
   PartitionId owner = ref.isKey() ? owner_of_key(space_, {ref.getKey().begin(), ref.getKey().size()}, partitions)
                                   : VertexId{ref.getId()}.partition();
-  if (owner.value >= partitions) {  // an id that nothing here can have
+  bool elsewhere = space_.placement == Placement::together && owner != space_.home;
+  if (owner.value >= partitions || elsewhere) {  // an id that nothing of the space can have
     context.getResults().initReply().initVertices(1);
     scope->ended(Code::none);
     return kj::READY_NOW;
@@ -153,6 +154,7 @@ struct ScanRun {
   capnp::MallocMessageBuilder message;
   std::uint64_t left = 0;
   bool limited = false;
+  bool edges_go_on = false;  // the last page ended within a vertex
   std::uint32_t timeout_ms = 0;
   Status status;
 
@@ -174,6 +176,7 @@ kj::Promise<void> ReaderServer::scan(ScanContext context) {
   run->message.setRoot(params.getRequest());
   run->left = params.getRequest().getLimit();
   run->limited = run->left != 0;
+  run->edges_go_on = goes_on_within_vertex(params.getRequest().getCursor());
   run->timeout_ms = params.getTimeoutMs();
   context.releaseParams();
   context.allowCancellation();
@@ -206,8 +209,11 @@ kj::Promise<void> ReaderServer::scan_pages(std::shared_ptr<ScanRun> run) {
     auto found = answer.getScan();
     run->message.getRoot<schema::ScanRequest>().setCursor(found.getCursor());
     bool more = found.getCursor().size() > 0;
+    // A vertex counts when the last of its edges is sent.
+    std::uint64_t done = found.getVertices().size() + (run->edges_go_on ? 1 : 0) - (found.getEdgesGoOn() ? 1 : 0);
+    run->edges_go_on = found.getEdgesGoOn();
     if (run->limited) {
-      run->left -= std::min<std::uint64_t>(run->left, found.getVertices().size());
+      run->left -= std::min(run->left, done);
       more = more && run->left > 0;
     }
     auto request = run->sink.pageRequest();

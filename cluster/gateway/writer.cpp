@@ -72,7 +72,7 @@ class AdminServer final : public schema::Admin::Server {
       return send(context, SpaceRoute{}, std::move(*command), timeout_ms, kj::mv(scope));
     }
     SpaceId id{view.root().getSpace()};
-    return find_route(id, {}).then([this, context, timeout_ms, command = std::move(*command),
+    return find_route(id).then([this, context, timeout_ms, command = std::move(*command),
                                     scope = kj::mv(scope)](Result<SpaceRoute> route) mutable {
       if (!route.ok()) return refuse(context, *scope, route.status());
       return send(context, *route, std::move(command), timeout_ms, kj::mv(scope));
@@ -110,34 +110,26 @@ class AdminServer final : public schema::Admin::Server {
     return kj::READY_NOW;
   }
 
-  /// Looks the space up by its id, page by page: administration is rare, and a cache could be wrong.
-  kj::Promise<Result<SpaceRoute>> find_route(SpaceId id, std::string after, std::uint16_t partition = 0) {
+  /// Asks partition after partition until one knows the space's id: administration is rare, and a cache could be wrong.
+  kj::Promise<Result<SpaceRoute>> find_route(SpaceId id, std::uint16_t partition = 0) {
     using Found = Result<SpaceRoute>;
     auto& connection = rights_->connection();
     std::uint32_t partitions = connection.services.engine->partitions();
     if (partition >= partitions)
       return Found(Status(Code::unknown_space, "There is no such space; it may have been dropped.", "space"));
-    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) {
-      auto list = out.initListSpaces();
-      list.setAfter(after.c_str());
-      list.setLimit(10'000);
-    });
+    Frame request = Frame::build<schema::Request>(
+        [&](schema::Request::Builder out) { out.initCountSpaces(1).set(0, id.value); });
     std::int64_t deadline_ns = deadline_of(*connection.services.clock, 0);
     return connection.loop.ask({partition}, std::move(request), deadline_ns)
         .then([this, id, partition, partitions](Frame frame) -> kj::Promise<Found> {
           if (!frame) return Found(Status(Code::unavailable, "A partition did not answer in time; nothing was changed."));
           auto answer = frame.read<schema::Answer>();
           if (answer.getError().getCode() != schema::ErrorCode::NONE) return Found(read_error(answer.getError()));
-          auto spaces = answer.getListSpaces();
-          for (auto space : spaces) {
-            if (space.getId() != id.value) continue;
-            std::string_view name(space.getName().begin(), space.getName().size());
-            if (!rights_->grant().allows_space(name)) return Found(not_this_space("space"));
-            return Found(
-                SpaceRoute{id, static_cast<Placement>(space.getPlacement()), home_of_space(name, partitions)});
-          }
-          if (spaces.size() == 0) return find_route(id, {}, static_cast<std::uint16_t>(partition + 1));
-          return find_route(id, spaces[spaces.size() - 1].getName().cStr(), partition);
+          auto space = answer.getListSpaces()[0];
+          std::string_view name(space.getName().begin(), space.getName().size());
+          if (name.empty()) return find_route(id, static_cast<std::uint16_t>(partition + 1));
+          if (!rights_->grant().allows_space(name)) return Found(not_this_space("space"));
+          return Found(SpaceRoute{id, static_cast<Placement>(space.getPlacement()), home_of_space(name, partitions)});
         });
   }
 

@@ -29,7 +29,9 @@ void add_neighbors(CLI::App& app, Globals& globals) {
   command->add_option("key", arguments->key, "The vertex's key")->required();
   add_edge_options(*command, arguments->edges);
   add_vertex_options(*command, arguments->vertices);
-  command->add_option("-n,--limit", arguments->limit, "Show at most so many")->capture_default_str();
+  command->add_option("-n,--limit", arguments->limit, "Show at most so many")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_flag("--all", arguments->all, "Show all");
   command->add_flag("--count", arguments->count, "Only count them, out and in");
   command->footer(R"(Examples:
@@ -44,7 +46,9 @@ void add_scan(CLI::App& app, Globals& globals) {
   auto* command = app.add_subcommand("scan", "List vertices by label, condition or index");
   auto arguments = std::make_shared<ScanArguments>();
   add_vertex_options(*command, arguments->vertices);
-  command->add_option("-n,--limit", arguments->limit, "Show at most so many")->capture_default_str();
+  command->add_option("-n,--limit", arguments->limit, "Show at most so many")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_flag("--all", arguments->all, "Show all");
   command->add_flag("-k,--keys", arguments->keys_only, "Only keys");
   command->add_option("--lookup", arguments->lookup,

@@ -204,3 +204,29 @@ TEST_CASE("the default space stays, and a name is taken once") {
   CHECK(same_id.status.field() == "session");
   CHECK(session.put("still").committed());
 }
+
+TEST_CASE("an id of a partition that holds nothing of the space is an id that is not found, asked for alone or with others") {
+  RunningEngine engine;
+  REQUIRE(RpcSession(engine).administer([](schema::Command::Builder command) {
+    command.initCreateSpace().setName("small");
+    command.getCreateSpace().setPlacement(schema::Placement::TOGETHER);
+  }).committed());
+  RpcSession session(engine, {}, "small");
+  REQUIRE(session.put("a").committed());
+  auto found = [&](std::vector<std::uint64_t> ids) {
+    auto call = session.reader().getRequest();
+    auto refs = call.initRequest().initVertices(static_cast<unsigned>(ids.size()));
+    for (unsigned i = 0; i < refs.size(); ++i) refs[i].setId(ids[i]);
+    auto response = call.send().wait(session.wait_scope());
+    auto reply = response.getReply();
+    CHECK(client::to_string(reply.getError().getMessage()) == "");
+    std::vector<bool> there;
+    for (auto vertex : reply.getVertices()) there.push_back(vertex.getFound());
+    return there;
+  };
+  for (std::uint16_t partition = 0; partition < 2; ++partition) {
+    std::uint64_t nobody = VertexId::of({partition}, {1000}).value;
+    CHECK(found({nobody}) == std::vector<bool>{false});
+    CHECK(found({nobody, nobody}) == std::vector<bool>{false, false});
+  }
+}
