@@ -187,7 +187,9 @@ TEST_CASE("an edge too large for a page is an error, and no page that leads to i
       builder.setDirection(schema::Direction::BOTH);
       if (!all_properties) builder.initProjection().initOnly(1).set(0, "p7");
     });
-    return QueryLoop(cluster).run(make_neighbors(cluster.context(), request));
+    QueryLoop loop(cluster);
+    loop.interrupt_at = 20;
+    return loop.run(make_neighbors(cluster.context(), request));
   };
   auto refused = neighbors_of_v1(true);
   CHECK(refused.read<schema::NeighborsReply>().getError().getCode() == schema::ErrorCode::LIMIT_EXCEEDED);
