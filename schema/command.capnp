@@ -69,13 +69,16 @@ struct PutVertex {
   removeLabels @3 :List(Text);
   properties @4 :List(Val.Property); # Set one by one; null removes; with `replace`, all that it will have.
   replace @5 :Bool;
+  # Labels and properties of a vertex together, over all its upserts, and properties of an edge: 16 MiB as they are stored.
 }
 
 struct DeleteVertex {
   key @0 :Text;
   ifExists @1 :Bool;                 # Absent is not an error.
   # Its edges go with it, at both ends. In a batch of several operations the vertex may have edges only to
-  # vertices of its own partition; alone it may have up to 2,000,000 edges to any.
+  # vertices of its own partition. Alone it may have edges to any: into each other partition some 800,000, what fits
+  # into 48 MiB at 56 bytes and the type's name an edge. Preconditions are then only about its own partition, as those
+  # about the vertex itself are.
 }
 
 struct EdgeKey {

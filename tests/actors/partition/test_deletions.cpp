@@ -104,6 +104,7 @@ TEST_CASE("what the preconditions of a deletion found stays so until the vertex 
     if (!on.node.step()) on.node.tick(100);
   }
   CHECK(changed->outcome().status.ok());
+  REQUIRE(deletion->frame);
   CHECK(deletion->outcome().status.ok());
 }
 
