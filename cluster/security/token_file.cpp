@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <optional>
 #include <set>
 
@@ -99,7 +100,8 @@ class TokenFileParser {
   Status take_name(TokenEntry& entry, const toml::key& key, const std::optional<std::string>& text) const {
     bool printable = text && std::none_of(text->begin(), text->end(), [](unsigned char c) { return c < 0x20; });
     if (!printable || text->empty() || text->size() > max_name_bytes)
-      return error(key.source(), "name must be a text of 1 to " + std::to_string(max_name_bytes) + " bytes");
+      return error(key.source(), "name must be a text of 1 to " + std::to_string(max_name_bytes) +
+                                    " bytes without control characters");
     entry.name = *text;
     return {};
   }
@@ -112,7 +114,7 @@ class TokenFileParser {
                    "spaces must be a list of names, at least one; without the key a token is for all spaces");
     for (const toml::node& element : *names) {
       std::optional<std::string> name = element.value_exact<std::string>();
-      if (!name || name->empty()) return error(key.source(), "spaces must be a list of names");
+      if (!name || name->empty()) return error(key.source(), "spaces must be a list of names, none of them empty");
       entry.spaces.push_back(*name);
     }
     return {};
@@ -140,6 +142,13 @@ std::string base64url(std::span<const std::uint8_t> bytes) {
 std::string toml_quoted(const std::string& text) {
   std::string out = "\"";
   for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {  // TOML takes them in no other form
+      char escaped[8];
+      std::snprintf(escaped, sizeof(escaped), "\\u%04x", static_cast<unsigned>(byte));
+      out += escaped;
+      continue;
+    }
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }

@@ -82,7 +82,7 @@ void add_admin_commands(CLI::App& app, Globals& globals) {
   stats->footer("Examples:\n  engram stats\n  engram stats --space notes --json");
   stats->callback([&globals] { run_stats(globals); });
   auto* status = app.add_subcommand("status", "Show how the engine is");
-  status->footer("Examples:\n  engram status\n  engram status --json | jq .version");
+  status->footer("Examples:\n  engram status\n  engram status --json | jq .node.version");
   status->callback([&globals] { run_status(globals); });
 }
 

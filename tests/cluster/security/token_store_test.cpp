@@ -93,6 +93,20 @@ TEST_CASE("wrong, empty, cut, and huge tokens are refused with one message") {
   CHECK(messages.size() == 1);
 }
 
+TEST_CASE("an entry is read back as it was, whatever its names hold") {
+  Setup setup;
+  std::string space = "line\nbreak\ttab \"quotes\" back\\slash \x7f\x01 größe";
+  auto parsed = parse_tokens(token_entry_toml({.name = "a \"quoted\\ name", .digest = setup.reader.digest, .spaces = {space}}),
+                             "tokens.toml");
+  INFO(parsed.status().message());
+  REQUIRE(parsed.ok());
+  REQUIRE(parsed->size() == 1);
+  CHECK(parsed->front().name == "a \"quoted\\ name");
+  CHECK(parsed->front().spaces == std::vector<std::string>{space});
+  CHECK_THAT(parse_tokens(token_entry_toml({.name = "two\nlines"}), "tokens.toml").status().message(),
+             Contains("tokens.toml:2: name must be") && Contains("without control characters"));
+}
+
 TEST_CASE("a token expires, for new sessions and for live ones") {
   Setup setup;
   std::int64_t expires_ns = setup.clock.wall_ns() / 1'000'000'000 * 1'000'000'000 + 60'000'000'000;
