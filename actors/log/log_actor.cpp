@@ -127,16 +127,13 @@ void LogActor::write_group(std::vector<LogInbox::Entry>& entries) {
 Result<LogPosition> LogActor::append(const std::vector<LogInbox::Entry>& entries, LogRoom room) {
   std::vector<LogRecord> records;
   records.reserve(entries.size());
-  std::size_t bytes = 0;
-  for (const LogInbox::Entry& entry : entries) {
+  for (const LogInbox::Entry& entry : entries)
     records.push_back({entry.partition, entry.lsn, entry.accepted_ns, 0, entry.command.bytes()});
-    bytes += entry.command.bytes().size();
-  }
   auto written = options_.log->append_group(records, room);
   if (!written.ok()) return written;
   options_.gauges->groups.fetch_add(1, std::memory_order_relaxed);
   options_.gauges->records.fetch_add(records.size(), std::memory_order_relaxed);
-  if (options_.observe) options_.observe(options_.log->stats().last_sync_ns, records.size(), bytes);
+  if (options_.observe) options_.observe(options_.log->stats().last_sync_ns, records.size());
   return written;
 }
 

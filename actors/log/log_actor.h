@@ -46,7 +46,7 @@ struct LogActorOptions {
   std::vector<caf::actor> partitions;
   /// The log failed: the process must stop, at once.
   std::function<void(const Status&)> fatal;
-  std::function<void(std::int64_t sync_ns, std::size_t records, std::size_t bytes)> observe;
+  std::function<void(std::int64_t sync_ns, std::size_t records)> observe;
   /// How long it looks for more work before it sleeps, if the last came no longer ago.
   std::int64_t busy_poll_ns = 0;
 };

@@ -247,7 +247,7 @@ void Partition::run_read(RequestMail mail, int loads) {
   ReadOutcome outcome = read(core_, request, loads < max_loads, mail.waits_among.get());
   switch (outcome.kind) {
     case ReadOutcome::Kind::answered:
-      gauges_.hot_hits.fetch_add(1, std::memory_order_relaxed);
+      (loads == 0 ? gauges_.hot_hits : gauges_.warm_hits).fetch_add(1, std::memory_order_relaxed);
       return mail.port->reply(std::move(outcome.answer));
     case ReadOutcome::Kind::missing: {
       auto held = std::make_shared<RequestMail>(std::move(mail));

@@ -11,7 +11,10 @@ namespace engram {
 class SessionRights : public kj::Refcounted {
  public:
   SessionRights(kj::Own<ConnectionState> connection, Grant grant, bool open_mode)
-      : connection_(kj::mv(connection)), grant_(std::move(grant)), open_mode_(open_mode) {}
+      : connection_(kj::mv(connection)), grant_(std::move(grant)), open_mode_(open_mode) {
+    connection_->services.metrics->connections.sessions.add(1);
+  }
+  ~SessionRights() noexcept(false) { connection_->services.metrics->connections.sessions.add(-1); }
 
   [[nodiscard]] ConnectionState& connection() { return *connection_; }
   [[nodiscard]] const Grant& grant() const { return grant_; }

@@ -64,6 +64,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Files& files
   auto log = CommandLog::open(files, clock, log_options);
   if (!log.ok()) return log.status();
   engine->log_ = std::move(log).value();
+  engine->first_log_ = engine->log_->stats();
   if (Status status = check_stores_are_there(files, config.data.dir, engine->options_.identity.partitions); !status.ok())
     return status;
   if (Status status = engine->open_stores(random); !status.ok()) return status;
@@ -149,9 +150,8 @@ void Engine::start_actors() {
   log.partitions = services_.partitions;
   log.fatal = options_.fatal;
   log.busy_poll_ns = static_cast<std::int64_t>(options_.config.listen.busy_poll_us) * 1000;
-  log.observe = [this](std::int64_t sync_ns, std::size_t records, std::size_t bytes) {
+  log.observe = [this](std::int64_t sync_ns, std::size_t records) {
     metrics_.log.records.add(records);
-    metrics_.log.bytes.add(bytes);
     metrics_.log.groups.add();
     metrics_.log.group_records.record(records);
     metrics_.log.sync.record(static_cast<std::uint64_t>(sync_ns));

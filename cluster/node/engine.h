@@ -67,8 +67,7 @@ class Engine {
   std::unique_ptr<caf::actor_system> system_;
   std::vector<MetricRegistration> registrations_;
   std::mutex refreshing_;
-  std::uint64_t first_segments_ = 0;  // at the first look, to count from
-  std::uint64_t first_archived_ = ~std::uint64_t{0};
+  LogStats first_log_;  // at the start, to count from
 };
 
 }  // namespace engram

@@ -22,9 +22,9 @@ void Engine::register_metrics() {
     const PartitionGauges& gauges = runtimes_[i]->partition().gauges();
     auto of = [](const std::atomic<std::uint64_t>& value) { return [&value] { return read(value); }; };
     add("partition_applied_lsn", "LSN of the last applied command.", label, of(gauges.applied_lsn));
-    add("partition_pending_commands", "Commands on their way through the log, not applied yet: the depth of the mailbox.",
+    add("partition_pending_commands", "Commands that the partition has taken and not applied yet.",
         label, of(gauges.pending_records));
-    add("partition_waiting_reads", "Reads that wait for the warm store or for a lock.", label, of(gauges.waiting_reads));
+    add("partition_waiting_reads", "Requests that wait for the warm store or for a lock.", label, of(gauges.waiting_reads));
     add("partition_transactions", "Transactions being coordinated.", label, of(gauges.transactions));
     add("partition_sessions", "Client sessions in the session table.", label, of(gauges.sessions));
     add("partition_spaces", "Spaces known.", label, of(gauges.spaces));
@@ -47,17 +47,16 @@ void Engine::register_metrics() {
 void Engine::refresh_metrics() {
   std::lock_guard lock(refreshing_);
   struct {
-    std::uint64_t hits_hot = 0, hits_warm = 0, evictions = 0, hot = 0, dirty = 0, sessions = 0, committed = 0, aborted = 0,
-                  in_doubt = 0;
+    std::uint64_t hits_hot = 0, hits_warm = 0, warm_reads = 0, evictions = 0, hot = 0, dirty = 0, committed = 0, aborted = 0, in_doubt = 0;
   } sum;
   for (auto& runtime : runtimes_) {
     const PartitionGauges& gauges = runtime->partition().gauges();
     sum.hits_hot += gauges.hot_hits;
-    sum.hits_warm += gauges.warm_reads;
+    sum.hits_warm += gauges.warm_hits;
+    sum.warm_reads += gauges.warm_reads;
     sum.evictions += gauges.evictions;
     sum.hot += gauges.hot_bytes;
     sum.dirty += gauges.dirty_bytes;
-    sum.sessions += gauges.sessions;
     sum.committed += gauges.committed;
     sum.aborted += gauges.aborted;
     sum.in_doubt += gauges.in_doubt;
@@ -68,6 +67,7 @@ void Engine::refresh_metrics() {
   };
   raise(metrics_.tiers.hits_hot, sum.hits_hot);
   raise(metrics_.tiers.hits_warm, sum.hits_warm);
+  raise(metrics_.tiers.warm_reads, sum.warm_reads);
   raise(metrics_.tiers.evictions, sum.evictions);
   raise(metrics_.transactions.committed, sum.committed);
   raise(metrics_.transactions.aborted, sum.aborted);
@@ -75,13 +75,13 @@ void Engine::refresh_metrics() {
   metrics_.tiers.hot_bytes.set(static_cast<std::int64_t>(sum.hot));
   metrics_.tiers.dirty_bytes.set(static_cast<std::int64_t>(sum.dirty));
   metrics_.transactions.in_doubt.set(static_cast<std::int64_t>(sum.in_doubt));
-  metrics_.connections.sessions.set(static_cast<std::int64_t>(sum.sessions));
   LogStats log = log_->stats();
-  std::uint64_t whole = log.segments + log.archived_segments;
-  if (first_segments_ == 0) first_segments_ = whole;
-  if (first_archived_ > log.archived_segments) first_archived_ = log.archived_segments;
-  raise(metrics_.log.segments_sealed, whole - std::min(whole, first_segments_));
-  raise(metrics_.log.segments_archived, log.archived_segments - first_archived_);
+  auto since_start = [](std::uint64_t now, std::uint64_t first) { return now - std::min(now, first); };
+  // A position counts every byte: headers, padding and seals too.
+  raise(metrics_.log.bytes, since_start(log.end_position, first_log_.end_position));
+  raise(metrics_.log.segments_sealed, since_start(log.segments + log.archived_segments,
+                                                  first_log_.segments + first_log_.archived_segments));
+  raise(metrics_.log.segments_archived, since_start(log.archived_segments, first_log_.archived_segments));
   metrics_.log.segments.set(static_cast<std::int64_t>(log.segments));
   metrics_.log.spare_segments.set(static_cast<std::int64_t>(log.spare_segments));
 }

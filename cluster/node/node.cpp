@@ -84,6 +84,14 @@ Status Node::open_operations() {
     out["phase"] = phase_name(readiness_.phase());
     out["uptime_seconds"] = metrics_.uptime_seconds();
   });
+  registrations_.push_back(metrics_.add(
+      {.name = "replay_done_bytes", .help = "How much of the command log this start has replayed.", .labels = {}, .read = [this] {
+         return static_cast<double>(readiness_.replayed_bytes());
+       }}));
+  registrations_.push_back(metrics_.add(
+      {.name = "replay_total_bytes", .help = "How much of the command log this start has to replay.", .labels = {}, .read = [this] {
+         return static_cast<double>(readiness_.replay_total_bytes());
+       }}));
   metrics_.add_volume("data", config_.data.dir);
   metrics_.add_volume("archived", config_.data.archived_dir);
   if (is_off(config_.operations.address)) return {};
@@ -91,12 +99,12 @@ Status Node::open_operations() {
   if (!endpoint.ok()) return endpoint.status();
   OperationsOptions options;
   options.endpoint = *endpoint;
-  auto server = OperationsServer::start(options, readiness_,
-                                        {[this] {
-                                           if (Engine* engine = live_engine_.load()) engine->refresh_metrics();
-                                           return metrics_.text();
-                                         },
-                                         [this] { return status_.text(); }});
+  auto metrics = [this] {
+    if (Engine* engine = live_engine_.load()) engine->refresh_metrics();
+    metrics_.connections.calls_in_flight.set(static_cast<std::int64_t>(services_.calls_in_flight.load()));
+    return metrics_.text();
+  };
+  auto server = OperationsServer::start(options, readiness_, {metrics, [this] { return status_.text(); }});
   if (!server.ok()) return server.status();
   operations_ = std::move(*server);
   return {};
@@ -106,6 +114,7 @@ Status Node::open_engine() {
   EngineOptions options;
   options.config = config_;
   options.identity = directory_->identity();
+  last_progress_ns_ = clock_.monotonic_ns();  // who is ready within a second has nothing to tell
   options.replay_progress = [this](std::uint64_t done, std::uint64_t total) {
     readiness_.replaying(done, total);
     if (clock_.monotonic_ns() - last_progress_ns_ < 1'000'000'000) return;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cluster/config/load.h"
 #include "cluster/gateway/gateway.h"
@@ -32,6 +33,10 @@ class Node {
 
   /// Host and port for clients, with the port that was bound; empty if TCP is off.
   [[nodiscard]] const std::string& address() const { return gateway_->address(); }
+  /// The same for HTTP; empty if that port is off.
+  [[nodiscard]] std::string operations_address() const {
+    return operations_ == nullptr ? std::string() : operations_->endpoint().text();
+  }
   /// What is in flight, for those who watch from outside.
   [[nodiscard]] const GatewayServices& gateway_services() const { return services_; }
 
@@ -47,6 +52,7 @@ class Node {
   PosixFiles files_;
   Metrics metrics_;
   Readiness readiness_;
+  std::vector<MetricRegistration> registrations_;
   StatusDocument status_;
   AttemptLimiter limiter_{clock_};
   std::unique_ptr<NodeDirectory> directory_;

@@ -66,10 +66,15 @@ Result<std::uint64_t> read_log(Files& files, const ReplayOptions& options, LsnSe
   auto segments = list_segments(files, options.data_dir);
   if (!segments.ok()) return segments.status();
   if (segments->empty() || segments->front().first_position.value == 0) sequence.expect_whole_log();
+  auto tell = [&] {
+    auto progress = (*reader)->progress();
+    if (options.progress) options.progress(progress.done_bytes, progress.total_bytes);
+  };
   std::vector<std::vector<LoggedCommand>> batches(queues.size());
   std::uint64_t replayed = 0;
   StoredRecord record;
-  while (true) {
+  for (std::uint64_t read = 0;; ++read) {
+    if (read % progress_every == 0) tell();
     auto more = (*reader)->next(record);
     if (!more.ok()) return more.status();
     if (!*more) break;
@@ -78,9 +83,9 @@ Result<std::uint64_t> read_log(Files& files, const ReplayOptions& options, LsnSe
     std::vector<LoggedCommand>& batch = batches[record.partition.value];
     batch.push_back({record.lsn, record.accepted_ns, CommandBytes::copy_of(record.payload)});
     if (batch.size() >= batch_records) queues[record.partition.value].push(std::exchange(batch, {}));
-    if (++replayed % progress_every == 0 && options.progress)
-      options.progress((*reader)->progress().done_bytes, (*reader)->progress().total_bytes);
+    ++replayed;
   }
+  tell();
   for (std::size_t i = 0; i < batches.size(); ++i)
     if (!batches[i].empty()) queues[i].push(std::move(batches[i]));
   // What is logged from now on would hide that the log's end is missing, until a start that could not go on.

@@ -178,7 +178,7 @@ class Metrics {
   } log;
 
   struct Tiers {
-    Counter hits_hot, hits_warm, evictions;
+    Counter hits_hot, hits_warm, warm_reads, evictions;
     Gauge hot_bytes, dirty_bytes;
   } tiers;
 

@@ -104,8 +104,8 @@ void collect_requests(const RequestMetrics& requests, Families& out) {
 void collect_connections(const Metrics& metrics, Families& out) {
   const auto& from = metrics.connections;
   out.counter("connections_accepted_total", "Connections that were accepted.", from.accepted);
-  out.counter("connections_refused_total", "Connections that were refused: too many, or no TLS.", from.refused);
-  out.counter("authentication_failures_total", "Attempts with a wrong token.", from.authentication_failures);
+  out.counter("connections_refused_total", "Connections that were refused because there were too many.", from.refused);
+  out.counter("authentication_failures_total", "Attempts to authenticate without a valid token.", from.authentication_failures);
   out.gauge("connections", "Open connections.", from.open);
   out.gauge("calls_in_flight", "Calls that are being worked on.", from.calls_in_flight);
   out.gauge("sessions", "Authenticated sessions of open connections.", from.sessions);
@@ -113,35 +113,36 @@ void collect_connections(const Metrics& metrics, Families& out) {
 
 void collect_log(const Metrics& metrics, Families& out) {
   const auto& from = metrics.log;
-  out.counter("log_records_total", "Commands written to the command log.", from.records);
-  out.counter("log_bytes_total", "Bytes written to the command log.", from.bytes);
-  out.counter("log_groups_total", "Groups of commands that were written and synced together.", from.groups);
+  out.counter("log_records_total", "Records written to the command log; a transaction has several.", from.records);
+  out.counter("log_bytes_total", "Bytes written to the command log, headers and padding included.", from.bytes);
+  out.counter("log_groups_total", "Groups of records that were written and synced together.", from.groups);
   out.counter("log_segments_sealed_total", "Segments that were sealed.", from.segments_sealed);
   out.counter("log_segments_archived_total", "Segments that were moved to the archive.", from.segments_archived);
-  out.counter("log_errors_total", "Groups that could not be written.", from.errors);
-  out.gauge("log_segments", "Segments that a restart may need.", from.segments);
+  out.counter("log_errors_total", "Groups that were refused because the log had no room.", from.errors);
+  out.gauge("log_segments", "Segments in the data directory, the open one included.", from.segments);
   out.gauge("log_spare_segments", "Segments that are ready for the next rotation.", from.spare_segments);
-  out.histogram("log_group_records", "Commands in a group.", from.group_records, 1);
+  out.histogram("log_group_records", "Records in a group.", from.group_records, 1);
   out.histogram("log_sync_seconds", "Time of one sync of the command log.", from.sync, ns_per_second);
 }
 
 void collect_tiers(const Metrics& metrics, Families& out) {
   const auto& from = metrics.tiers;
-  const char* hits = "Reads of records, by the tier that had them.";
+  const char* hits = "Read requests that a partition answered: from memory (hot), or after reading the warm store.";
   out.counter("tier_hits_total", hits, from.hits_hot, {{"tier", "hot"}});
   out.counter("tier_hits_total", hits, from.hits_warm, {{"tier", "warm"}});
-  out.counter("hot_evictions_total", "Records that left memory to make room.", from.evictions);
+  out.counter("warm_reads_total", "Heads and edge lists of vertices read from the warm store.", from.warm_reads);
+  out.counter("hot_evictions_total", "Vertices that left memory to make room.", from.evictions);
   out.gauge("hot_bytes", "Memory of the hot tier in use.", from.hot_bytes);
   out.gauge("dirty_bytes", "Changed data that is not in the warm store yet (it is in the log).", from.dirty_bytes);
   out.counter("write_back_batches_total", "Batches written to the warm store.", metrics.write_back.batches);
   out.counter("write_back_records_total", "Records written to the warm store.", metrics.write_back.records);
-  out.counter("write_back_errors_total", "Batches that could not be written and will be tried again.",
+  out.counter("write_back_errors_total", "Times that the warm store could not be written any more; the batch is tried again until it can.",
               metrics.write_back.errors);
   out.histogram("write_back_seconds", "Time of one batch to the warm store.", metrics.write_back.batch, ns_per_second);
   out.counter("transactions_committed_total", "Transactions over partitions that committed.",
               metrics.transactions.committed);
   out.counter("transactions_aborted_total", "Transactions over partitions that aborted.", metrics.transactions.aborted);
-  out.gauge("transactions_in_doubt", "Transactions that are prepared and not yet decided.",
+  out.gauge("transactions_in_doubt", "Shares of transactions that are prepared and not yet decided.",
             metrics.transactions.in_doubt);
 }
 
