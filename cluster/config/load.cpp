@@ -67,6 +67,7 @@ class Loader {
   explicit Loader(const ConfigSources& sources) : sources_(sources) {}
 
   Result<LoadedConfig> load() {
+    loaded_.machine = sources_.machine;
     for (const Setting& setting : settings()) loaded_.origins[setting.key()] = "default";
     if (Status status = take_file(); !status.ok()) return status;
     if (Status status = take_environment(); !status.ok()) return status;
@@ -183,6 +184,8 @@ class Loader {
       config.listen.loops = std::max(1u, sources_.machine.cores / 4);
       derived("listen.loops", "of " + std::to_string(sources_.machine.cores) + " cores");
     }
+    if (config.node.partitions == 0)
+      derived("node.partitions", std::to_string(sources_.machine.cores) + " in a new data directory");
   }
 
   void resolve_unix_socket() {

@@ -30,12 +30,14 @@ struct LoadedConfig {
   std::map<std::string, std::string, std::less<>> origins;
   /// Things that are not errors but surprise: to be logged.
   std::vector<std::string> warnings;
+  Machine machine;  // as it was given, for what is no setting
 };
 
 /// Errors (invalid_argument): a file that cannot be read or parsed (line and column), an unknown key (with its line and
 /// the nearest known one), a bad value (key, value, allowed range, origin), and what `check_config` refuses.
 /// `data.dir`, `data.archived_dir`, `listen.unix`, `hot.bytes`, and `listen.loops` are resolved in the result;
-/// `node.partitions` stays 0 if it was: an existing data directory knows it better (cluster/identity).
+/// `node.partitions` stays 0 if it was: an existing data directory knows it better (cluster/identity), and a new one gets
+/// `machine.cores`.
 Result<LoadedConfig> load_config(const ConfigSources& sources);
 
 /// The rules between settings. No listening beyond loopback without TLS and tokens, unless allowed explicitly; a

@@ -36,16 +36,19 @@ class Answers {
   std::vector<std::future<void>> answers_;
 };
 
-PartitionLimits limits_of(const Config& config, std::uint32_t partitions) {
+}  // namespace
+
+PartitionLimits partition_limits(const Config& config, std::uint32_t partitions) {
+  constexpr std::size_t least_write_back_bytes = std::size_t{1} << 20;
+  std::size_t share = config.hot.bytes / partitions;
   PartitionLimits limits;
-  limits.write_back_bytes = config.warm.write_back_bytes;
+  limits.write_back_bytes =
+      std::min<std::size_t>(config.warm.write_back_bytes, std::max(share / 8, least_write_back_bytes));
   limits.write_back_after_ns = config.warm.write_back_after_ms * 1'000'000;
   // While the warm store cannot be written, what is dirty stays in memory; past this, writes are refused.
-  limits.max_dirty_bytes = std::max<std::size_t>(config.hot.bytes / partitions / 2, 4 * limits.write_back_bytes);
+  limits.max_dirty_bytes = std::max(share / 2, 4 * limits.write_back_bytes);
   return limits;
 }
-
-}  // namespace
 
 Engine::Engine(EngineOptions options, const Clock& clock, Metrics& metrics)
     : options_(std::move(options)), clock_(clock), metrics_(metrics) {}
@@ -91,7 +94,7 @@ Status Engine::open_stores(Random& random) {
     core.sessions.max_sessions = config.limits.max_sessions;
     std::uint64_t seed = 0;
     random.fill(std::as_writable_bytes(std::span(&seed, 1)));
-    runtimes_.push_back(std::make_unique<PartitionRuntime>(core, limits_of(config, partitions),
+    runtimes_.push_back(std::make_unique<PartitionRuntime>(core, partition_limits(config, partitions),
                                                            std::move(store).value(), services_, clock_, seed));
   }
   return {};
@@ -118,7 +121,7 @@ Status Engine::replay(Files& files) {
 
 void Engine::start_actors() {
   system_config_ = std::make_unique<caf::actor_system_config>();
-  std::size_t workers = std::max(2u, std::thread::hardware_concurrency());
+  std::size_t workers = std::max(2u, options_.cores);
   // Work stealing lets a worker sleep 50 us between polls, and an enqueue cannot wake it: measured 100 us a message.
   system_config_->set("scheduler.policy", caf::atom("sharing")).set("scheduler.max-threads", workers);
   system_ = std::make_unique<caf::actor_system>(*system_config_);

@@ -19,10 +19,14 @@ namespace engram {
 struct EngineOptions {
   Config config;
   NodeIdentity identity;
+  unsigned cores = 1;  // that this process may use
   std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> replay_progress;
   /// Called when the engine must not go on (the log failed, stored data is damaged): has to end the process.
   std::function<void(const Status&)> fatal;
 };
+
+/// What one of `partitions` partitions may hold back. All together they keep to `hot.bytes`, however many they are.
+PartitionLimits partition_limits(const Config& config, std::uint32_t partitions);
 
 class Engine {
  public:

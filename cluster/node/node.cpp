@@ -1,7 +1,6 @@
 #include "cluster/node/node.h"
 
 #include <cstdio>
-#include <thread>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -30,7 +29,7 @@ Status Node::start() {
   identity.data_dir = config_.data.dir;
   identity.ordinal = static_cast<std::uint32_t>(config_.node.ordinal);
   identity.partitions = static_cast<std::uint32_t>(config_.node.partitions);
-  identity.default_partitions = std::max(1u, std::thread::hardware_concurrency());
+  identity.default_partitions = loaded_.machine.cores;
   auto directory = NodeDirectory::open(identity, files_, random_, clock_);
   if (!directory.ok()) return directory.status();
   directory_ = std::make_unique<NodeDirectory>(std::move(*directory));
@@ -114,6 +113,7 @@ Status Node::open_engine() {
   EngineOptions options;
   options.config = config_;
   options.identity = directory_->identity();
+  options.cores = loaded_.machine.cores;
   last_progress_ns_ = clock_.monotonic_ns();  // who is ready within a second has nothing to tell
   options.replay_progress = [this](std::uint64_t done, std::uint64_t total) {
     readiness_.replaying(done, total);

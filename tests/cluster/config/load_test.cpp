@@ -47,6 +47,8 @@ TEST_CASE("without anything the engine listens on loopback and keeps its data in
   CHECK(loaded.config.hot.bytes == 8ull << 30);
   CHECK(loaded.config.listen.loops == 2);
   CHECK(loaded.config.node.partitions == 0);
+  CHECK(loaded.origins["node.partitions"] == "default (8 in a new data directory)");
+  CHECK(loaded.machine.cores == 8);
   CHECK(loaded.origins["data.dir"] == "default (in HOME)");
 
   setup.sources.environment.clear();
