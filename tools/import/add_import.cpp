@@ -47,12 +47,15 @@ Examples:
 /// Batches to the engine.
 class EngineTarget final : public import::BatchTarget {
  public:
-  EngineTarget(client::Client& client, client::LoaderOptions options) : loader_(client, std::move(options)) {}
+  EngineTarget(client::Client& client, client::LoaderOptions options)
+      : client_(client), loader_(client, std::move(options)) {}
   Status add(client::Batch batch) override { return loader_.add(std::move(batch)); }
   Status flush() override { return loader_.flush(); }
   [[nodiscard]] const client::LoadTotals& totals() const override { return loader_.totals(); }
+  [[nodiscard]] PartitionId owner_of(std::string_view key) const override { return client_.owner_of(key); }
 
  private:
+  client::Client& client_;
   client::Loader loader_;
 };
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t command_overhead_bytes = 256;
 constexpr std::size_t no_row = SIZE_MAX;
+constexpr std::size_t max_open_batches = 32;   // full ones, by their rows: what rows on their way into batches may take
 
 /// Whether another row in its place might have been fine. Everything else (no room, no right, no answer) ends the load.
 bool is_about_a_row(Code code) {
@@ -49,7 +50,16 @@ std::string reason_of(const Status& status, const client::Batch& batch, std::siz
   if (is_edge && status.code() == Code::unknown_vertex)
     return "there is no vertex " + key + ", the edge's " + role +
            " (import the vertices too, or let --create-missing make them)";
-  return std::string(role) + ' ' + key + ": " + status.message();
+  bool names_it = status.code() == Code::unknown_vertex || status.code() == Code::vertex_exists;
+  return names_it ? status.message() : std::string(role) + ' ' + key + ": " + status.message();
+}
+
+void put(const Record& record, client::Batch& batch) {
+  if (record.kind == RecordKind::edge) {
+    batch.link(record.source, record.type, record.target, record.edge);
+  } else {
+    batch.put_vertex(record.key, record.vertex);
+  }
 }
 
 }  // namespace
@@ -79,48 +89,67 @@ TextPosition BatchFeeder::Rows::position(std::size_t row, std::string_view field
   return position_after({rows[row].line, 1}, raw(row).substr(0, offset));
 }
 
-BatchFeeder::BatchFeeder(FeederOptions options, RejectFile* rejects)
-    : options_(options), rejects_(rejects), batch_(options.batch_operations) {}
+BatchFeeder::BatchFeeder(FeederOptions options, RejectFile* rejects) : options_(options), rejects_(rejects) {}
 
 Status BatchFeeder::begin_file(const std::string& name) {
-  Status status = send();
-  rows_.file = name;
+  Status status = send_all();
+  file_ = name;
   return status;
 }
 
 Status BatchFeeder::add(const Record& record, TextPosition position, std::string_view raw) {
   std::size_t bytes = encoded_bytes(record);
   if (bytes + command_overhead_bytes > options_.max_command_bytes) {
-    return reject({rows_.file, position,
+    return reject({file_, position,
                    "the record takes " + std::to_string(bytes) + " bytes, and a command has at most " +
                        std::to_string(options_.max_command_bytes)},
                   raw);
   }
-  bool edges_begin = record.kind == RecordKind::edge && last_kind_ == RecordKind::vertex;
-  last_kind_ = record.kind;
-  std::size_t room_bytes = std::min(options_.batch_bytes, options_.max_command_bytes - command_overhead_bytes);
-  bool full = rows_.rows.size() == options_.batch_operations || batch_bytes_ + bytes > room_bytes;
-  if (full || edges_begin)
-    if (Status status = send(); !status.ok()) return status;
-  if (edges_begin)
-    if (Status status = settle(); !status.ok()) return status;
-  waits_for_others_ |= keys_.add(identity_of(record), submitted_ + 1, settled());
-  put(record);
-  batch_bytes_ += bytes;
   bool is_edge = record.kind == RecordKind::edge;
-  rows_.add({.line = position.line,
-             .first_key_offset = is_edge ? record.source_offset : record.key_offset,
-             .last_key_offset = record.target_offset},
-            raw);
+  bool edges_begin = is_edge && last_kind_ == RecordKind::vertex;
+  last_kind_ = record.kind;
+  if (edges_begin) {
+    if (Status status = send_all(); !status.ok()) return status;
+    if (Status status = settle(); !status.ok()) return status;
+  }
+  Route route = route_of(record);
+  std::size_t room_bytes = std::min(options_.batch_bytes, options_.max_command_bytes - command_overhead_bytes);
+  if (Piece& piece = open_piece(route);
+      piece.rows.rows.size() == options_.batch_operations || piece.bytes + bytes > room_bytes)
+    if (Status status = send(take(route)); !status.ok()) return status;
+  if (open_rows_ >= max_open_batches * options_.batch_operations)
+    if (Status status = send_largest(); !status.ok()) return status;
+  Piece& piece = open_piece(route);
+  put(record, piece.batch);
+  piece.bytes += bytes;
+  ++open_rows_;
+  piece.rows.add({.line = position.line,
+                  .identity = identity_of(record),
+                  .first_key_offset = is_edge ? record.source_offset : record.key_offset,
+                  .last_key_offset = record.target_offset},
+                 raw);
   return {};
 }
 
-void BatchFeeder::put(const Record& record) {
-  if (record.kind == RecordKind::edge) {
-    batch_.link(record.source, record.type, record.target, record.edge);
-  } else {
-    batch_.put_vertex(record.key, record.vertex);
-  }
+BatchFeeder::Route BatchFeeder::route_of(const Record& record) const {
+  if (record.kind == RecordKind::edge) return {target_->owner_of(record.source), target_->owner_of(record.target)};
+  PartitionId owner = target_->owner_of(record.key);
+  return {owner, owner};
+}
+
+BatchFeeder::Piece& BatchFeeder::open_piece(Route route) {
+  auto found = open_.find(route);
+  if (found != open_.end()) return found->second;
+  Piece& piece = open_.emplace(route, Piece{client::Batch(options_.batch_operations), {}, 0}).first->second;
+  piece.rows.file = file_;
+  piece.rows.rows.reserve(options_.batch_operations);
+  return piece;
+}
+
+BatchFeeder::Piece BatchFeeder::take(Route route) {
+  Piece piece = std::move(open_.extract(route).mapped());
+  open_rows_ -= piece.rows.rows.size();
+  return piece;
 }
 
 Status BatchFeeder::reject(const RowError& error, std::string_view raw) {
@@ -128,19 +157,27 @@ Status BatchFeeder::reject(const RowError& error, std::string_view raw) {
   return rejects_->add(error, raw);
 }
 
-Status BatchFeeder::send() {
-  if (batch_.empty()) return {};
-  if (waits_for_others_)
+Status BatchFeeder::send(Piece piece) {
+  if (piece.rows.rows.empty()) return {};
+  bool waits_for_others = false;
+  for (const Row& row : piece.rows.rows) waits_for_others |= keys_.add(row.identity, submitted_ + 1, settled());
+  if (waits_for_others)
     if (Status status = settle(); !status.ok()) return status;
-  Rows rows = std::move(rows_);
-  rows_ = Rows{.file = rows.file, .rows = {}, .raws = {}};
-  rows_.rows.reserve(options_.batch_operations);
-  client::Batch batch = std::move(batch_);
-  batch_ = client::Batch(options_.batch_operations);
-  batch_bytes_ = 0;
-  waits_for_others_ = false;
-  if (Status status = submit(std::move(batch), std::move(rows)); !status.ok()) return status;
+  if (Status status = submit(std::move(piece.batch), std::move(piece.rows)); !status.ok()) return status;
   return again_.empty() ? Status() : settle();
+}
+
+Status BatchFeeder::send_all() {
+  while (!open_.empty())
+    if (Status status = send(take(open_.begin()->first)); !status.ok()) return status;
+  return {};
+}
+
+Status BatchFeeder::send_largest() {
+  auto fewer_rows = [](const auto& a, const auto& b) {
+    return a.second.rows.rows.size() < b.second.rows.rows.size();
+  };
+  return send(take(std::max_element(open_.begin(), open_.end(), fewer_rows)->first));
 }
 
 Status BatchFeeder::submit(client::Batch batch, Rows rows) {
@@ -163,7 +200,7 @@ Status BatchFeeder::settle() {
 }
 
 Status BatchFeeder::finish() {
-  if (Status status = send(); !status.ok()) return status;
+  if (Status status = send_all(); !status.ok()) return status;
   return settle();
 }
 
@@ -215,7 +252,7 @@ void BatchFeeder::send_again_without(client::Batch& batch, const Rows& rows, std
       continue;
     }
     if (bad_row != no_row && first < bad_row) end = std::min(end, bad_row);
-    pieces.push_back({batch.slice(first, end - first), rows.slice(first, end - first)});
+    pieces.push_back({batch.slice(first, end - first), rows.slice(first, end - first), 0});
     first = end;
   }
   again_.insert(again_.begin(), std::make_move_iterator(pieces.begin()), std::make_move_iterator(pieces.end()));

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "client/engram/loader.h"
@@ -23,6 +25,8 @@ class BatchTarget {
   virtual Status add(client::Batch batch) = 0;
   virtual Status flush() = 0;
   [[nodiscard]] virtual const client::LoadTotals& totals() const = 0;
+  /// The partition of a vertex. Only speed depends on it.
+  [[nodiscard]] virtual PartitionId owner_of(std::string_view key) const = 0;
 };
 
 struct FeederOptions {
@@ -33,6 +37,10 @@ struct FeederOptions {
 
 /// Each batch is applied whole or not at all, so a load that was killed left whole batches, and to start it again
 /// changes them to what they are. Vertices are all applied before the first edge behind them is sent.
+///
+/// A batch holds the vertices of one partition, or the edges from one partition to one other (or the same): half of the
+/// engine's work on a batch that is spread over partitions is to make it one transaction. So rows leave in another order
+/// than they came in, but never two rows that change the same thing.
 ///
 /// With a reject file, a row that the engine refuses is written there, and the others of its batch are sent again in
 /// smaller batches; without one, the first such row ends the load.
@@ -58,6 +66,7 @@ class BatchFeeder {
   /// Which rows are in a batch, operation by operation.
   struct Row {
     std::uint64_t line = 1;
+    std::uint64_t identity = 0;          // of what it changes
     std::size_t raw_end = 0;             // in `raws`
     std::uint32_t first_key_offset = 0;  // of the vertex, or the source
     std::uint32_t last_key_offset = 0;   // of the target
@@ -76,15 +85,21 @@ class BatchFeeder {
   struct Piece {
     client::Batch batch;
     Rows rows;
+    std::size_t bytes = 0;
   };
+  /// The partitions of a vertex (twice the same), or of an edge's source and target.
+  using Route = std::pair<PartitionId, PartitionId>;
 
-  Status send();
+  [[nodiscard]] Route route_of(const Record& record) const;
+  Piece& open_piece(Route route);
+  Piece take(Route route);
+  Status send(Piece piece);
+  Status send_all();
+  Status send_largest();
   Status submit(client::Batch batch, Rows rows);
   Status settle();
   void forget_settled();
-  void put(const Record& record);
   void send_again_without(client::Batch& batch, const Rows& rows, std::size_t bad_row);
-  [[nodiscard]] Status refuse(const RowError& error, std::string_view raw);
   [[nodiscard]] Status failure(Status status) const;
   [[nodiscard]] std::uint64_t settled() const { return target_->totals().batches + target_->totals().failed; }
 
@@ -92,10 +107,9 @@ class BatchFeeder {
   RejectFile* rejects_;
   BatchTarget* target_ = nullptr;
 
-  client::Batch batch_;
-  Rows rows_;
-  std::size_t batch_bytes_ = 0;
-  bool waits_for_others_ = false;   // the batch changes what one in flight changes too
+  std::string file_;
+  std::map<Route, Piece> open_;     // being filled
+  std::size_t open_rows_ = 0;       // in all of them
   RecordKind last_kind_ = RecordKind::edge;
   InFlightKeys keys_;
   std::uint64_t submitted_ = 0;

@@ -21,6 +21,7 @@ class FakeTarget final : public BatchTarget {
   using EdgeName = std::tuple<std::string, std::string, std::string, std::int64_t>;
 
   explicit FakeTarget(std::size_t window = 4) : window_(window) {}
+  std::uint16_t partitions = 1;
   std::function<bool(client::Batch&, const client::Outcome&)> on_failure;
 
   Status add(client::Batch batch) override {
@@ -37,6 +38,11 @@ class FakeTarget final : public BatchTarget {
     return stopped_;
   }
   [[nodiscard]] const client::LoadTotals& totals() const override { return totals_; }
+  [[nodiscard]] PartitionId owner_of(std::string_view key) const override {
+    return {static_cast<std::uint16_t>(checksum64(as_bytes(key)) % partitions)};
+  }
+  /// Of every batch: the pairs of partitions that its edges lead from and to.
+  std::vector<std::set<std::pair<std::uint16_t, std::uint16_t>>> routes;
 
   std::map<std::string, std::string> vertices;   // key to property "p"
   std::map<EdgeName, double> edges;              // to weight
@@ -77,6 +83,7 @@ class FakeTarget final : public BatchTarget {
                               "operations[" + std::to_string(i) + "].putEdge.edge." + (has_source ? "target" : "source"));
       return outcome;
     }
+    routes.emplace_back();
     for (auto operation : operations) put(operation);
     outcome.fate = client::Fate::committed;
     return outcome;
@@ -91,6 +98,7 @@ class FakeTarget final : public BatchTarget {
     }
     auto put = operation.getPutEdge();
     auto key = put.getEdge();
+    routes.back().insert({owner_of(key.getSource().cStr()).value, owner_of(key.getTarget().cStr()).value});
     edges[{key.getSource().cStr(), key.getType().cStr(), key.getTarget().cStr(), key.getRank()}] = put.getWeight();
   }
 

@@ -60,6 +60,19 @@ TEST_CASE("the later row wins, however the engine orders the batches in flight")
   for (int key = 0; key < 5; ++key) CHECK(script.target.edges[{"v1", "T", "v" + std::to_string(key), 0}] == 95 + key);
 }
 
+TEST_CASE("a batch's edges lead from one partition to one other, and the later row wins all the same") {
+  Script script({.batch_operations = 5});
+  script.target.partitions = 7;  // 49 pairs: more than are filled at a time
+  for (int i = 0; i < 60; ++i) REQUIRE(script.vertex("v" + std::to_string(i)).ok());
+  for (int i = 0; i < 5'000; ++i)
+    REQUIRE(script.edge("v" + std::to_string(i % 60), "v" + std::to_string(i * 7 % 59), i).ok());
+  REQUIRE(script.feeder.finish().ok());
+  for (const auto& routes : script.target.routes) CHECK(routes.size() <= 1);
+  CHECK(script.target.sent < 1'500);  // most batches are full
+  for (int i = 5'000 - 60 * 59; i < 5'000; ++i)
+    CHECK(script.target.edges[{"v" + std::to_string(i % 60), "T", "v" + std::to_string(i * 7 % 59), 0}] == i);
+}
+
 TEST_CASE("vertices are there before the first edge is sent") {
   Script script({.batch_operations = 2});
   for (int i = 0; i < 9; ++i) REQUIRE(script.vertex("v" + std::to_string(i)).ok());
