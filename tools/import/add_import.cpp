@@ -52,6 +52,9 @@ class EngineTarget final : public import::BatchTarget {
   Status add(client::Batch batch) override { return loader_.add(std::move(batch)); }
   Status flush() override { return loader_.flush(); }
   [[nodiscard]] const client::LoadTotals& totals() const override { return loader_.totals(); }
+  [[nodiscard]] import::CommandBounds bounds() const override {
+    return {client_.server().max_command_bytes, client_.server().max_operations};
+  }
   [[nodiscard]] PartitionId owner_of(std::string_view key) const override { return client_.owner_of(key); }
 
  private:

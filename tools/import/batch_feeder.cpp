@@ -4,6 +4,8 @@
 #include <charconv>
 #include <optional>
 
+#include "tools/import/record_parts.h"
+
 namespace engram::import {
 
 namespace {
@@ -91,6 +93,12 @@ TextPosition BatchFeeder::Rows::position(std::size_t row, std::string_view field
 
 BatchFeeder::BatchFeeder(FeederOptions options, RejectFile* rejects) : options_(options), rejects_(rejects) {}
 
+void BatchFeeder::set_target(BatchTarget& target) {
+  target_ = &target;
+  bounds_ = target.bounds();
+  options_.batch_operations = std::min(options_.batch_operations, bounds_.operations);
+}
+
 Status BatchFeeder::begin_file(const std::string& name) {
   Status status = send_all();
   file_ = name;
@@ -99,12 +107,6 @@ Status BatchFeeder::begin_file(const std::string& name) {
 
 Status BatchFeeder::add(const Record& record, TextPosition position, std::string_view raw) {
   std::size_t bytes = encoded_bytes(record);
-  if (bytes + command_overhead_bytes > options_.max_command_bytes) {
-    return reject({file_, position,
-                   "the record takes " + std::to_string(bytes) + " bytes, and a command has at most " +
-                       std::to_string(options_.max_command_bytes)},
-                  raw);
-  }
   bool is_edge = record.kind == RecordKind::edge;
   bool edges_begin = is_edge && last_kind_ == RecordKind::vertex;
   last_kind_ = record.kind;
@@ -112,10 +114,10 @@ Status BatchFeeder::add(const Record& record, TextPosition position, std::string
     if (Status status = send_all(); !status.ok()) return status;
     if (Status status = settle(); !status.ok()) return status;
   }
+  if (bytes > room_bytes() || !has_few_names(record)) return add_in_parts(record, position, raw);
   Route route = route_of(record);
-  std::size_t room_bytes = std::min(options_.batch_bytes, options_.max_command_bytes - command_overhead_bytes);
-  if (Piece& piece = open_piece(route);
-      piece.rows.rows.size() == options_.batch_operations || piece.bytes + bytes > room_bytes)
+  if (Piece& piece = open_piece(route); piece.rows.rows.size() == options_.batch_operations ||
+                                        piece.bytes + bytes > std::min(options_.batch_bytes, room_bytes()))
     if (Status status = send(take(route)); !status.ok()) return status;
   if (open_rows_ >= max_open_batches * options_.batch_operations)
     if (Status status = send_largest(); !status.ok()) return status;
@@ -123,12 +125,46 @@ Status BatchFeeder::add(const Record& record, TextPosition position, std::string
   put(record, piece.batch);
   piece.bytes += bytes;
   ++open_rows_;
-  piece.rows.add({.line = position.line,
-                  .identity = identity_of(record),
-                  .first_key_offset = is_edge ? record.source_offset : record.key_offset,
-                  .last_key_offset = record.target_offset},
-                 raw);
+  piece.rows.add(row_of(record, position), raw);
   return {};
+}
+
+/// With nothing else on its way, so that no other row is about the same vertex or edge, and what is refused is this one.
+Status BatchFeeder::add_in_parts(const Record& record, TextPosition position, std::string_view raw) {
+  for (const auto& property : properties_of(record)) {
+    std::size_t bytes = encoded_bytes(property);
+    if (bytes > bounds_.bytes)
+      return reject({file_, position,
+                     "property \"" + property.name + "\" takes " + std::to_string(bytes) +
+                         " bytes, and a command has at most " + std::to_string(bounds_.bytes)},
+                    raw);
+  }
+  if (Status status = send_all(); !status.ok()) return status;
+  if (Status status = settle(); !status.ok()) return status;
+  std::uint64_t rejected = rejects_ == nullptr ? 0 : rejects_->count();
+  RecordParts parts(record, room_bytes());
+  for (Record part; parts.next(part);) {
+    client::Batch batch(1);
+    put(part, batch);
+    Rows rows;
+    rows.file = file_;
+    rows.add(row_of(record, position), raw);
+    if (Status status = submit(std::move(batch), std::move(rows)); !status.ok()) return status;
+    if (Status status = settle(); !status.ok()) return status;
+    if (rejects_ != nullptr && rejects_->count() > rejected) return {};
+  }
+  return {};
+}
+
+BatchFeeder::Row BatchFeeder::row_of(const Record& record, TextPosition position) {
+  return {.line = position.line,
+          .identity = identity_of(record),
+          .first_key_offset = record.kind == RecordKind::edge ? record.source_offset : record.key_offset,
+          .last_key_offset = record.target_offset};
+}
+
+std::size_t BatchFeeder::room_bytes() const {
+  return bounds_.bytes - std::min(bounds_.bytes, command_overhead_bytes);
 }
 
 BatchFeeder::Route BatchFeeder::route_of(const Record& record) const {
@@ -159,10 +195,15 @@ Status BatchFeeder::reject(const RowError& error, std::string_view raw) {
 
 Status BatchFeeder::send(Piece piece) {
   if (piece.rows.rows.empty()) return {};
-  bool waits_for_others = false;
-  for (const Row& row : piece.rows.rows) waits_for_others |= keys_.add(row.identity, submitted_ + 1, settled());
-  if (waits_for_others)
+  auto note_keys = [&] {
+    bool waits_for_others = false;
+    for (const Row& row : piece.rows.rows) waits_for_others |= keys_.add(row.identity, submitted_ + 1, settled());
+    return waits_for_others;
+  };
+  if (note_keys()) {
     if (Status status = settle(); !status.ok()) return status;
+    static_cast<void>(note_keys());  // what was sent again meanwhile may have taken their number
+  }
   if (Status status = submit(std::move(piece.batch), std::move(piece.rows)); !status.ok()) return status;
   return again_.empty() ? Status() : settle();
 }

@@ -17,6 +17,12 @@
 
 namespace engram::import {
 
+/// How large a command may be.
+struct CommandBounds {
+  std::size_t bytes = std::size_t{4} << 20;
+  std::size_t operations = 10'000;
+};
+
 /// Where batches go. They settle in the order in which they were added; one that fails is handed to the feeder's
 /// on_failure.
 class BatchTarget {
@@ -25,6 +31,7 @@ class BatchTarget {
   virtual Status add(client::Batch batch) = 0;
   virtual Status flush() = 0;
   [[nodiscard]] virtual const client::LoadTotals& totals() const = 0;
+  [[nodiscard]] virtual CommandBounds bounds() const = 0;
   /// The partition of a vertex. Only speed depends on it.
   [[nodiscard]] virtual PartitionId owner_of(std::string_view key) const = 0;
 };
@@ -32,7 +39,6 @@ class BatchTarget {
 struct FeederOptions {
   std::size_t batch_operations = 2000;
   std::size_t batch_bytes = std::size_t{1} << 20;            // about; a batch of one record may be larger
-  std::size_t max_command_bytes = std::size_t{4} << 20;
 };
 
 /// Each batch is applied whole or not at all, so a load that was killed left whole batches, and to start it again
@@ -42,13 +48,16 @@ struct FeederOptions {
 /// engine's work on a batch that is spread over partitions is to make it one transaction. So rows leave in another order
 /// than they came in, but never two rows that change the same thing.
 ///
+/// A record that no command can hold is sent in parts, one after the other: a load that was killed may have left some of
+/// them. If a part is refused, the row is, and the parts behind it are left out.
+///
 /// With a reject file, a row that the engine refuses is written there, and the others of its batch are sent again in
 /// smaller batches; without one, the first such row ends the load.
 class BatchFeeder {
  public:
   /// `rejects` may be null. Before the first record: set_target, which needs on_failure of this object.
   BatchFeeder(FeederOptions options, RejectFile* rejects);
-  void set_target(BatchTarget& target) { target_ = &target; }
+  void set_target(BatchTarget& target);
 
   /// The records that follow are of this file.
   Status begin_file(const std::string& name);
@@ -90,6 +99,9 @@ class BatchFeeder {
   /// The partitions of a vertex (twice the same), or of an edge's source and target.
   using Route = std::pair<PartitionId, PartitionId>;
 
+  Status add_in_parts(const Record& record, TextPosition position, std::string_view raw);
+  [[nodiscard]] static Row row_of(const Record& record, TextPosition position);
+  [[nodiscard]] std::size_t room_bytes() const;   // for the operations of a command
   [[nodiscard]] Route route_of(const Record& record) const;
   Piece& open_piece(Route route);
   Piece take(Route route);
@@ -106,6 +118,7 @@ class BatchFeeder {
   FeederOptions options_;
   RejectFile* rejects_;
   BatchTarget* target_ = nullptr;
+  CommandBounds bounds_;
 
   std::string file_;
   std::map<Route, Piece> open_;     // being filled

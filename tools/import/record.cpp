@@ -16,8 +16,7 @@ std::size_t text_bytes(std::size_t size) { return (size + 8) / 8 * 8; }
 
 std::size_t properties_bytes(const std::vector<client::Property>& properties) {
   std::size_t bytes = 8;
-  for (const auto& property : properties)
-    bytes += property_bytes + text_bytes(property.name.size()) + encoded_bytes(property.value);
+  for (const auto& property : properties) bytes += encoded_bytes(property);
   return bytes;
 }
 
@@ -36,13 +35,19 @@ std::size_t encoded_bytes(const client::Value& value) {
   return bytes;
 }
 
+std::size_t encoded_bytes(const client::Property& property) {
+  return property_bytes + text_bytes(property.name.size()) + encoded_bytes(property.value);
+}
+
+std::size_t encoded_label_bytes(const std::string& label) { return 8 + text_bytes(label.size()); }
+
 std::size_t encoded_bytes(const Record& record) {
   if (record.kind == RecordKind::edge) {
     return operation_bytes + text_bytes(record.source.size()) + text_bytes(record.type.size()) +
            text_bytes(record.target.size()) + properties_bytes(record.edge.properties);
   }
   std::size_t bytes = operation_bytes + text_bytes(record.key.size()) + properties_bytes(record.vertex.properties);
-  for (const auto& label : record.vertex.labels) bytes += 8 + text_bytes(label.size());
+  for (const auto& label : record.vertex.labels) bytes += encoded_label_bytes(label);
   return bytes;
 }
 

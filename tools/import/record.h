@@ -50,6 +50,8 @@ struct RowError {
 /// About how many bytes the record takes in a command, never less.
 std::size_t encoded_bytes(const Record& record);
 std::size_t encoded_bytes(const client::Value& value);
+std::size_t encoded_bytes(const client::Property& property);
+std::size_t encoded_label_bytes(const std::string& label);
 
 /// Two records with the same identity change the same vertex or edge. (A hash: others may share it, rarely.)
 std::uint64_t identity_of(const Record& record);

@@ -38,6 +38,8 @@ class FakeTarget final : public BatchTarget {
     return stopped_;
   }
   [[nodiscard]] const client::LoadTotals& totals() const override { return totals_; }
+  CommandBounds command_bounds;
+  [[nodiscard]] CommandBounds bounds() const override { return command_bounds; }
   [[nodiscard]] PartitionId owner_of(std::string_view key) const override {
     return {static_cast<std::uint16_t>(checksum64(as_bytes(key)) % partitions)};
   }
@@ -46,6 +48,7 @@ class FakeTarget final : public BatchTarget {
 
   std::map<std::string, std::string> vertices;   // key to property "p"
   std::map<EdgeName, double> edges;              // to weight
+  std::map<std::string, std::set<std::string>> names;   // of labels and properties, of vertices and of edges by their target
   std::size_t sent = 0;
   Status refuse_all;
 
@@ -67,6 +70,10 @@ class FakeTarget final : public BatchTarget {
     outcome.status = refuse_all;
     if (!refuse_all.ok()) return outcome;
     auto words = batch.impl().encode({});
+    if (words.asBytes().size() > command_bounds.bytes) {
+      outcome.status = Status(Code::too_large, "too large", "command");
+      return outcome;
+    }
     capnp::FlatArrayMessageReader message(words);
     auto operations = message.getRoot<schema::Command>().getBatch().getOperations();
     auto known = vertices;
@@ -92,6 +99,10 @@ class FakeTarget final : public BatchTarget {
   void put(schema::Operation::Reader operation) {
     if (operation.isPutVertex()) {
       auto& held = vertices[operation.getPutVertex().getKey().cStr()];
+      auto& known = names[operation.getPutVertex().getKey().cStr()];
+      if (operation.getPutVertex().getReplace()) known.clear();
+      for (auto label : operation.getPutVertex().getLabels()) known.insert(label.cStr());
+      add_names(operation.getPutVertex().getProperties(), known);
       for (auto property : operation.getPutVertex().getProperties())
         if (property.getValue().isText()) held = property.getValue().getText().cStr();
       return;
@@ -99,7 +110,13 @@ class FakeTarget final : public BatchTarget {
     auto put = operation.getPutEdge();
     auto key = put.getEdge();
     routes.back().insert({owner_of(key.getSource().cStr()).value, owner_of(key.getTarget().cStr()).value});
-    edges[{key.getSource().cStr(), key.getType().cStr(), key.getTarget().cStr(), key.getRank()}] = put.getWeight();
+    EdgeName name{key.getSource().cStr(), key.getType().cStr(), key.getTarget().cStr(), key.getRank()};
+    if (!put.getKeepWeight() || edges.count(name) == 0) edges[name] = put.getWeight();
+    add_names(put.getProperties(), names[key.getTarget().cStr()]);
+  }
+
+  static void add_names(capnp::List<schema::Property>::Reader properties, std::set<std::string>& known) {
+    for (auto property : properties) known.insert(property.getName().cStr());
   }
 
   std::size_t window_;

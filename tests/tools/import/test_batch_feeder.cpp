@@ -122,6 +122,21 @@ TEST_CASE("with a reject file, exactly the refused rows are in it and all others
   CHECK(rejected == bad);
 }
 
+TEST_CASE("the later row wins also behind a batch that was sent again") {
+  TemporaryDirectory directory;
+  PosixFiles files;
+  auto rejects = RejectFile::create(files, directory / "rejected.txt");
+  Script script({.batch_operations = 2}, rejects.value().get());
+  REQUIRE(script.vertex("a").ok());
+  REQUIRE(script.vertex("b").ok());
+  for (const char* target : {"missing", "b"}) REQUIRE(script.edge("a", target, 1).ok());
+  for (const char* target : {"a", "b"}) REQUIRE(script.edge("a", target, 2).ok());
+  for (const char* target : {"b", "b"}) REQUIRE(script.edge("a", target, 3).ok());
+  REQUIRE(script.feeder.finish().ok());
+  CHECK(rejects.value()->count() == 1);
+  CHECK(script.target.edges[{"a", "T", "b", 0}] == 3);
+}
+
 TEST_CASE("what is not a row's fault ends the load even with a reject file") {
   TemporaryDirectory directory;
   PosixFiles files;
@@ -134,12 +149,14 @@ TEST_CASE("what is not a row's fault ends the load even with a reject file") {
   CHECK(rejects.value()->count() == 0);
 }
 
-TEST_CASE("batches stay within bytes, and a record that no command can hold is a bad row") {
-  Script script({.batch_operations = 1000, .batch_bytes = 10'000, .max_command_bytes = 50'000});
+TEST_CASE("batches stay within bytes, and a value that no command can hold is a bad row") {
+  Script script({.batch_operations = 1000, .batch_bytes = 10'000});
+  script.target.command_bounds.bytes = 50'000;
+  script.feeder.set_target(script.target);
   for (int i = 0; i < 20; ++i) REQUIRE(script.vertex("v" + std::to_string(i), std::string(4'000, 'x')).ok());
   REQUIRE(script.vertex("large", std::string(40'000, 'x')).ok());
   Status status = script.vertex("too large", std::string(50'000, 'x'));
-  CHECK(status.message().starts_with("file:22:1: the record takes 50"));
+  CHECK(status.message().starts_with("file:22:1: property \"p\" takes 50"));
   REQUIRE(script.feeder.finish().ok());
   CHECK(script.target.vertices.size() == 21);
   CHECK(script.target.sent == 11);
