@@ -1,8 +1,10 @@
 #pragma once
 // A Cap'n Proto message on its way between actors of this node: written once, then shared and only read.
 
+#include <functional>
 #include <memory>
 
+#include <capnp/any.h>
 #include <capnp/message.h>
 #include <kj/array.h>
 
@@ -23,14 +25,37 @@ class Frame {
     fill(frame.message_->initRoot<Root>());
     return frame;
   }
+  /// A message with root `Root` that `fill` writes when it is needed: with `write_to` straight to where it goes, which
+  /// spares a large one a copy. `fill` owns what it needs, and may be called several times.
+  template <typename Root>
+  static Frame deferred(std::function<void(typename Root::Builder)> fill, unsigned words) {
+    Frame frame;
+    frame.fill_ = [fill = std::move(fill)](capnp::AnyStruct::Builder out) { fill(out.as<Root>()); };
+    frame.words_ = words;
+    return frame;
+  }
+
   template <typename Root>
   [[nodiscard]] typename Root::Reader read() const {
+    if (message_ == nullptr) {
+      message_ = std::make_shared<capnp::MallocMessageBuilder>(words_);
+      fill_(capnp::toAny(message_->initRoot<Root>()));
+    }
     return message_->getRoot<Root>().asReader();
   }
-  explicit operator bool() const { return message_ != nullptr; }
+  [[nodiscard]] bool is_deferred() const { return fill_ != nullptr; }
+  /// How large it is; of a deferred message about.
+  [[nodiscard]] std::size_t words() const { return message_ != nullptr ? message_->sizeInWords() : words_; }
+  template <typename Builder>
+  void write_to(Builder out) const {
+    fill_(capnp::toAny(out));
+  }
+  explicit operator bool() const { return message_ != nullptr || fill_ != nullptr; }
 
  private:
-  std::shared_ptr<capnp::MallocMessageBuilder> message_;
+  mutable std::shared_ptr<capnp::MallocMessageBuilder> message_;
+  std::function<void(capnp::AnyStruct::Builder)> fill_;  // of a deferred message
+  unsigned words_ = 0;
 };
 
 /// A Command as it is logged: one segment in stream framing, 8-byte aligned. Immutable, shared.

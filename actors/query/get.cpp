@@ -27,24 +27,25 @@ class GetQuery final : public ReplyQuery<schema::GetReply> {
  private:
   void reply(QueryHost& host) {
     std::size_t bytes = 0;
-    for (std::size_t i = 0; i < answers(); ++i) bytes += answer(i).totalSize().wordCount * sizeof(capnp::word);
+    for (std::size_t i = 0; i < answers(); ++i) bytes += answer_bytes(i);
     if (bytes > max_reply_bytes)
       return fail(host, {Code::limit_exceeded, "The vertices are too large for one reply; ask for fewer at a time.",
                          "vertices", max_reply_bytes});
-    auto fill = [&](schema::GetReply::Builder builder) {
-      unsigned count = request_.getVertices().size();
-      if (positions_.size() == 1 && positions_[0].size() == count) {
-        builder.setVertices(answer(0).getGet().getVertices());
-        return;
-      }
+    auto fill = [count = request_.getVertices().size(), positions = std::move(positions_),
+                 answers = take_answers()](schema::GetReply::Builder builder) {
+      auto vertices_of = [&](std::size_t request) {
+        return answers[request].read<schema::Answer>().getGet().getVertices();
+      };
+      if (positions.size() == 1 && positions[0].size() == count) return builder.setVertices(vertices_of(0));
       auto list = builder.initVertices(count);
-      for (std::size_t request = 0; request < positions_.size(); ++request) {
-        auto vertices = answer(request).getGet().getVertices();
-        for (unsigned i = 0; i < positions_[request].size() && i < vertices.size(); ++i)
-          list.setWithCaveats(positions_[request][i], vertices[i]);
+      for (std::size_t request = 0; request < positions.size(); ++request) {
+        auto vertices = vertices_of(request);
+        for (unsigned i = 0; i < positions[request].size() && i < vertices.size(); ++i)
+          list.setWithCaveats(positions[request][i], vertices[i]);
       }
     };
-    finish(host, Frame::build<schema::GetReply>(fill, static_cast<unsigned>(bytes / sizeof(capnp::word) + 16)));
+    auto words = static_cast<unsigned>(bytes / sizeof(capnp::word) + 16);
+    finish(host, Frame::deferred<schema::GetReply>(std::move(fill), words));
   }
 
   schema::GetRequest::Reader request_;

@@ -97,6 +97,9 @@ class RoundQuery : public Query {
   [[nodiscard]] schema::Answer::Reader answer(std::size_t number) const {
     return answers_[number].read<schema::Answer>();
   }
+  [[nodiscard]] std::size_t answer_bytes(std::size_t number) const {
+    return answers_[number].words() * sizeof(capnp::word);
+  }
   /// Keeps the answers alive beyond the round.
   std::vector<Frame> take_answers() { return std::move(answers_); }
 

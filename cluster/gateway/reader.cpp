@@ -88,6 +88,10 @@ class ReaderServer final : public schema::Reader::Server {
             write_error({Code::deadline_exceeded, "The time given ran out."}, results.initReply().initError());
             return scope->ended(Code::deadline_exceeded);
           }
+          if (frame.is_deferred()) {  // a whole reply, and no error
+            frame.write_to(context.getResults(capnp::MessageSize{frame.words() + 64ULL, 0}).initReply());
+            return scope->ended(Code::none);
+          }
           auto reply = frame.read<Reply>();
           context.getResults().setReply(reply);
           scope->ended(static_cast<Code>(reply.getError().getCode()));
