@@ -1,8 +1,9 @@
-// What partitions may hold back in memory follows what there is, not how many they are.
+// How many partitions there are, and what they may hold back in memory: as the container or the machine has room for.
 
 #include <catch2/catch.hpp>
 
-#include "cluster/node/engine.h"
+#include "cluster/node/node.h"
+#include "tests/support/temporary_directory.h"
 
 using namespace engram;
 
@@ -36,6 +37,26 @@ TEST_CASE("a batch never gets so small that it is not worth a transaction") {
   PartitionLimits limits = limits_with(mebibyte, 4);
   CHECK(limits.write_back_bytes == mebibyte);
   CHECK(limits.max_dirty_bytes == 4 * mebibyte);
+}
+
+TEST_CASE("a new data directory has as many partitions as the container has cores, whatever its host has") {
+  test::TemporaryDirectory directory;
+  ConfigSources sources;
+  sources.machine = {3, gibibyte};
+  sources.flags = {{"data.dir", directory.path()}, {"listen.address", "none"}, {"operations.address", "none"}};
+  LoadedConfig loaded = load_config(sources).value();
+  SystemClock clock;
+  {
+    Node node(loaded, clock);
+    REQUIRE(node.start().ok());
+    CHECK(node.gateway_services().engine->partitions() == 3);
+    CHECK(node.stop().ok());
+  }
+  loaded.machine.cores = 5;  // moved to another machine: the directory knows how many it has
+  Node node(loaded, clock);
+  REQUIRE(node.start().ok());
+  CHECK(node.gateway_services().engine->partitions() == 3);
+  CHECK(node.stop().ok());
 }
 
 TEST_CASE("a lower setting counts") {
