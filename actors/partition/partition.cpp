@@ -128,6 +128,7 @@ void Partition::apply_durable() {
   }
   tell_recovered();
   maybe_write_back(false);
+  continue_flush();
   update_gauges();
 }
 

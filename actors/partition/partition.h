@@ -83,6 +83,7 @@ class Partition {
   };
 
   void handle(Mail mail);
+  [[nodiscard]] bool settled() const;
   void on(RequestMail mail);
   void on(SubmitMail mail);
   void on(PeerCommandMail mail);
@@ -173,6 +174,7 @@ class Partition {
   std::int64_t write_back_again_ns_ = 0;
   Lsn written_back_;
   bool started_ = false;         // RecoveredMail came
+  bool stopping_ = false;        // FlushMail came: nothing new is begun
   std::vector<Mail> early_;      // what came before it
   bool index_changed_ = false;   // by building or dropping, which is no command
   std::int64_t dirty_since_ns_ = 0;

@@ -203,6 +203,7 @@ void Partition::on_acknowledge(schema::Acknowledge::Reader acknowledge) {
   auto live = transactions_.find(number);
   if (live != transactions_.end() && live->second->held_outcome) finish(*live->second, Outcome(*live->second->held_outcome));
   if (to_forget_.size() >= forget_at_once) append(forget_message(std::exchange(to_forget_, {})));
+  continue_flush();
 }
 
 void Partition::on_ask(const TransactionKey& key, PartitionId from) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actors/partition/partition.h"
+#include "actors/partition/transaction_messages.h"
 
 namespace engram {
 namespace {
@@ -45,12 +46,21 @@ void Partition::on(WrittenBackMail mail) {
 }
 
 void Partition::on(FlushMail mail) {
+  stopping_ = true;
   flushes_.push_back(std::move(mail.port));
   continue_flush();
 }
 
+/// What is decided and not acknowledged by all will be logged once more, here or elsewhere.
+bool Partition::settled() const {
+  return pending_.empty() && unacknowledged_.empty() && to_forget_.empty() && to_log_again_.empty() &&
+         core_.prepared() == 0;
+}
+
 void Partition::continue_flush() {
-  if (flushes_.empty() || !pending_.empty()) return;
+  if (flushes_.empty()) return;
+  if (!to_forget_.empty()) append(forget_message(std::exchange(to_forget_, {})));
+  if (!settled()) return;  // what is applied or acknowledged next comes back here
   if (unwritten()) return maybe_write_back(true);
   if (write_back_running_) return;
   for (ReplyPortPtr& port : std::exchange(flushes_, {})) port->reply(outcome_answer({}));
@@ -77,7 +87,7 @@ void Partition::housekeeping() {
     return true;
   });
   for (RequestMail& mail : expired) run_read(std::move(mail));
-  if (purge_lsn_ > core_.applied() || core_.graph().spaces().dropped().empty() || !room_for_write().ok()) return;
+  if (stopping_ || purge_lsn_ > core_.applied() || core_.graph().spaces().dropped().empty() || !room_for_write().ok()) return;
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::Command>().initPurge().setVertices(2000);
   purge_lsn_ = append(CommandBytes::of(message));
