@@ -185,6 +185,7 @@ void HotTier::prefetch_keys(SpaceId space, std::span<const KeyHint> keys) const 
     }
     for (std::size_t i = 0; i < count; ++i) {
       if (records[i] == nullptr) continue;
+      impl_->pool.prefetch_number({records[i]->id});  // who looks a key up goes on with its id
       if (records[i]->vertex.head) __builtin_prefetch(records[i]->vertex.head.data());
       if (keys[i].side) records[i]->vertex.edges(*keys[i].side).prefetch();
     }

@@ -52,6 +52,11 @@ class VertexPool {
     if (page >= pages_.size() || pages_[page] == nullptr) return no_record;
     return pages_[page]->numbers[id.value % page_size];
   }
+  /// Has the place of an id in the table fetched.
+  void prefetch_number(LocalId id) const {
+    std::uint64_t page = id.value / page_size;
+    if (page < pages_.size() && pages_[page] != nullptr) __builtin_prefetch(&pages_[page]->numbers[id.value % page_size]);
+  }
   [[nodiscard]] VertexRecord& record(RecordNumber number) {
     return (*slabs_[(number - 1) / slab_size])[(number - 1) % slab_size];
   }
