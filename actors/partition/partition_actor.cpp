@@ -94,8 +94,12 @@ PartitionActor::PartitionActor(caf::actor_config& config, PartitionRuntime* runt
 caf::behavior PartitionActor::make_behavior() {
   delayed_send(this, std::chrono::milliseconds(100), tick_atom::value);
   return {
-      [this](MailPtr& mail) { runtime_->partition().receive(std::move(*mail)); },
+      [this](MailPtr& mail) {
+        runtime_->count_mail(-1);
+        runtime_->partition().receive(std::move(*mail));
+      },
       [this](tick_atom) {
+        runtime_->count_mail(-1);
         runtime_->partition().receive(TickMail{});
         delayed_send(this, std::chrono::milliseconds(100), tick_atom::value);
       },

@@ -36,6 +36,13 @@ class PartitionRuntime final : public PartitionHost {
   WarmStore& store() { return *store_; }
   void run_in(MailActor* actor) { actor_ = actor; }
 
+  /// Messages that the actor was sent and has not begun to handle.
+  [[nodiscard]] std::uint64_t mailbox_depth() const {
+    std::int64_t depth = sent_.load(std::memory_order_relaxed);
+    return depth < 0 ? 0 : static_cast<std::uint64_t>(depth);
+  }
+  void count_mail(std::int64_t change) { sent_.fetch_add(change, std::memory_order_relaxed); }
+
   void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) override;
   void send(PartitionId to, Mail mail) override;
   void post(PartitionId to, Mail mail) override;
@@ -60,6 +67,7 @@ class PartitionRuntime final : public PartitionHost {
   };
   std::shared_ptr<WriteBack> write_back_;  // under way, or waiting for room
   std::atomic<bool> full_reported_{false};
+  std::atomic<std::int64_t> sent_{0};
   std::atomic<std::int64_t> unreadable_reported_ns_{0};
 };
 
@@ -67,6 +75,12 @@ class PartitionActor : public MailActor {
  public:
   PartitionActor(caf::actor_config& config, PartitionRuntime* runtime);
   caf::behavior make_behavior() override;
+
+  using MailActor::enqueue;
+  void enqueue(caf::mailbox_element_ptr mail, caf::execution_unit* unit) override {
+    runtime_->count_mail(+1);
+    MailActor::enqueue(std::move(mail), unit);
+  }
 
  private:
   PartitionRuntime* runtime_;

@@ -24,6 +24,9 @@ void Engine::register_metrics() {
     add("partition_applied_lsn", "LSN of the last applied command.", label, of(gauges.applied_lsn));
     add("partition_pending_commands", "Commands that the partition has taken and not applied yet.",
         label, of(gauges.pending_records));
+    const PartitionRuntime* runtime = runtimes_[i].get();
+    add("partition_mailbox_depth", "Messages that wait in the partition's mailbox.", label,
+        [runtime] { return static_cast<double>(runtime->mailbox_depth()); });
     add("partition_waiting_reads", "Requests that wait for the warm store or for a lock.", label, of(gauges.waiting_reads));
     add("partition_transactions", "Transactions being coordinated.", label, of(gauges.transactions));
     add("partition_sessions", "Client sessions in the session table.", label, of(gauges.sessions));

@@ -70,6 +70,14 @@ TEST_CASE("calls in flight are those that are being worked on") {
   CHECK(becomes(engine, "engram_calls_in_flight", 0));
 }
 
+TEST_CASE("the depth of a mailbox goes back to nothing when all that was sent is handled") {
+  RunningEngine engine(with_metrics());
+  RpcSession session(engine);
+  for (int i = 0; i < 200; ++i) REQUIRE(session.put("vertex " + std::to_string(i)).committed());
+  for (const char* partition : {"0", "1"})
+    CHECK(becomes(engine, "engram_partition_mailbox_depth{partition=\"" + std::string(partition) + "\"}", 0));
+}
+
 TEST_CASE("sessions are those of open connections, however many the session tables remember") {
   RunningEngine engine(with_metrics());
   CHECK(metric(engine, "engram_sessions") == 0);
