@@ -114,13 +114,17 @@ std::string line_of(const Record& record) {
   return text;
 }
 
-void check(const client::Vertex& vertex, const std::string& text) {
-  if (text.empty()) return;
-  CAPTURE(text);
+Kept only_record(const std::string& text) {
   auto reading = read_records(text);
   CHECK(reading.errors.empty());
   REQUIRE(reading.records.size() == 1);
-  const Kept& back = reading.records[0];
+  return reading.records[0];
+}
+
+void check(const client::Vertex& vertex, const std::string& text) {
+  if (text.empty()) return;
+  CAPTURE(text);
+  Kept back = only_record(text);
   bool same = back.key == vertex.key && back.labels == vertex.labels && line_of(vertex) == line_of([&] {
                 client::Vertex again = vertex;
                 again.properties = back.properties;
@@ -132,10 +136,7 @@ void check(const client::Vertex& vertex, const std::string& text) {
 void check(const client::Edge& edge, const std::string& text) {
   if (text.empty()) return;
   CAPTURE(text);
-  auto reading = read_records(text);
-  CHECK(reading.errors.empty());
-  REQUIRE(reading.records.size() == 1);
-  const Kept& back = reading.records[0];
+  Kept back = only_record(text);
   bool same = back.source == edge.source_key && back.type == edge.type && back.target == edge.target_key &&
               back.rank == edge.rank && back.weight == edge.weight && line_of(edge) == line_of([&] {
                 client::Edge again = edge;
