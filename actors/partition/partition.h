@@ -37,6 +37,8 @@ class PartitionHost {
   virtual void write_back_again() = 0;
   /// Answered by a TickMail after that time, beside those that come anyway.
   virtual void wake_in(std::int64_t duration_ns) = 0;
+  /// Damage that was found beside reads and commands, which would answer it: for the log.
+  virtual void report_unreadable(const Status& status) = 0;
   /// Something that must not be: the process has to stop.
   [[noreturn]] virtual void panic(const Status& status) = 0;
 };
@@ -118,6 +120,7 @@ class Partition {
   void retry_write_back();
   void continue_flush();
   void housekeeping();
+  void drop_indexes();
   void build_indexes();
   void update_gauges();
 
@@ -187,6 +190,7 @@ class Partition {
     LocalId next;
   };
   std::optional<IndexBuild> build_;
+  IndexNumber drop_reported_;  // the index whose drop met damage last; 0: none
 
   std::uint64_t next_transaction_;
   std::map<std::uint64_t, std::unique_ptr<Transaction>> transactions_;  // coordinated here, by number

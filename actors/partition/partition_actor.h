@@ -50,11 +50,10 @@ class PartitionRuntime final : public PartitionHost {
   void write_back(std::vector<WarmChange> changes, Lsn applied) override;
   void write_back_again() override;
   void wake_in(std::int64_t duration_ns) override;
+  void report_unreadable(const Status& status) override;
   [[noreturn]] void panic(const Status& status) override;
 
  private:
-  void report_unreadable(const Status& status);
-
   PartitionId self_;
   std::unique_ptr<WarmStore> store_;
   PartitionServices& services_;

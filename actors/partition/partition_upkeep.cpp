@@ -93,10 +93,19 @@ void Partition::housekeeping() {
   purge_lsn_ = append(CommandBytes::of(message));
 }
 
+void Partition::drop_indexes() {
+  const std::vector<IndexNumber>& dropped = core_.graph().spaces().dropped_indexes();
+  if (dropped.empty()) return;
+  index_changed_ = true;
+  IndexNumber index = dropped.front();
+  Status damage = core_.graph().drop_index_entries(5000);
+  // Once an index: nobody asks it any more, and a large one takes many steps.
+  if (!damage.ok() && std::exchange(drop_reported_, index) != index) host_.report_unreadable(damage);
+}
+
 void Partition::build_indexes() {
   Graph& graph = core_.graph();
-  index_changed_ = index_changed_ || !graph.spaces().dropped_indexes().empty();
-  if (Status status = graph.drop_index_entries(5000); !status.ok()) host_.panic(status);
+  drop_indexes();
   if (!build_) {
     std::vector<SpaceId> unready = graph.spaces().unready();
     if (unready.empty()) return;

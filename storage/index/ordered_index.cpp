@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "storage/base/damage.h"
 
@@ -67,32 +68,35 @@ class OrderedIndex::Merge {
   Position older_end_;
 };
 
-void OrderedIndex::set(IndexNumber index, Bytes sort_key, LocalId id, bool present) {
-  auto [entry, added] = recent_.entries.insert_or_assign(entry_key(index, sort_key, id), present);
+void OrderedIndex::set(std::string key, bool present) {
+  auto [entry, added] = recent_.entries.insert_or_assign(std::move(key), present);
   if (added) recent_.bytes += entry_overhead + entry->first.capacity();
 }
 
-void OrderedIndex::insert(IndexNumber index, Bytes sort_key, LocalId id) { set(index, sort_key, id, true); }
-void OrderedIndex::erase(IndexNumber index, Bytes sort_key, LocalId id) { set(index, sort_key, id, false); }
+void OrderedIndex::insert(IndexNumber index, Bytes sort_key, LocalId id) { set(entry_key(index, sort_key, id), true); }
+void OrderedIndex::erase(IndexNumber index, Bytes sort_key, LocalId id) { set(entry_key(index, sort_key, id), false); }
 
 Status OrderedIndex::scan(const WarmStore::View& view, IndexNumber index, Bytes from_key,
                           const std::function<bool(Bytes sort_key, LocalId id)>& visit) const {
-  return scan_from(view, index, entry_prefix(index, from_key), visit);
+  auto visit_entry = [&](Bytes key) { return visit(sort_key_of(key), id_of(key)); };
+  return scan_from(view, index, entry_prefix(index, from_key), visit_entry, {});
 }
 
 Status OrderedIndex::scan_from(const WarmStore::View& view, IndexNumber index, std::string_view from,
-                               const std::function<bool(Bytes sort_key, LocalId id)>& visit) const {
+                               const std::function<bool(Bytes key)>& visit,
+                               const std::function<void(const Status&)>& damaged) const {
   const std::string prefix = entry_prefix(index, {});
   Merge changes(*this, from);
   bool wanted = true;
-  auto show = [&](Bytes key) { return wanted = visit(sort_key_of(key), id_of(key)); };
+  auto show = [&](Bytes key) { return wanted = visit(key); };
   auto ours = [&] { return !changes.at_end() && changes.key().starts_with(prefix); };
 
   Status damage;
-  Status status = view.scan(WarmTable::ordered, as_bytes(from), as_bytes(prefix), [&](Bytes key, Bytes) {
+  auto visit_stored = [&](Bytes key, Bytes) {
     if (key.size() < index_bytes + id_bytes) {
       damage = warm_store_damage("table 'ordered' of the warm store has an entry without an id");
-      return false;
+      if (!damaged) return false;
+      damaged(std::exchange(damage, {}));
     }
     for (; ours() && changes.key() < as_text(key); changes.next()) {
       if (changes.present() && !show(as_bytes(changes.key()))) return false;
@@ -103,7 +107,8 @@ Status OrderedIndex::scan_from(const WarmStore::View& view, IndexNumber index, s
       changes.next();
     }
     return !present || show(key);
-  });
+  };
+  Status status = view.scan(WarmTable::ordered, as_bytes(from), as_bytes(prefix), visit_stored, damaged);
   if (!status.ok()) return status;
   if (!damage.ok()) return damage;
   for (; wanted && ours(); changes.next()) {
@@ -112,24 +117,25 @@ Status OrderedIndex::scan_from(const WarmStore::View& view, IndexNumber index, s
   return {};
 }
 
-Result<bool> OrderedIndex::drop(const WarmStore::View& view, IndexNumber index, std::size_t max_entries) {
+Result<OrderedIndex::DropStep> OrderedIndex::drop(const WarmStore::View& view, IndexNumber index,
+                                                  std::size_t max_entries) {
   std::string& from = dropped_up_to_[index];
   if (from.empty()) from = entry_prefix(index, {});
-  std::vector<std::pair<std::string, LocalId>> found;
-  bool more = false;
-  Status status = scan_from(view, index, from, [&](Bytes sort_key, LocalId id) {
-    more = found.size() == max_entries;
-    if (!more) found.emplace_back(as_text(sort_key), id);
-    return !more;
-  });
-  if (!status.ok()) return status;
-  for (const auto& [sort_key, id] : found) erase(index, as_bytes(sort_key), id);
-  if (!more) {
-    dropped_up_to_.erase(index);
-  } else if (!found.empty()) {
-    from = entry_key(index, as_bytes(found.back().first), found.back().second);
-  }
-  return !more;
+  DropStep step{true, {}};
+  std::vector<std::string> found;
+  auto take = [&](Bytes key) {
+    step.done = found.size() < max_entries;
+    if (step.done) found.emplace_back(as_text(key));
+    return step.done;
+  };
+  auto note = [&](const Status& damage) {
+    if (step.damage.ok()) step.damage = damage;
+  };
+  if (Status status = scan_from(view, index, from, take, note); !status.ok()) return status;
+  if (!found.empty()) from = found.back();
+  if (step.done) dropped_up_to_.erase(index);
+  for (std::string& key : found) set(std::move(key), false);
+  return step;
 }
 
 void OrderedIndex::take_changes(std::vector<WarmChange>& changes) {

@@ -40,8 +40,12 @@ class OrderedIndex {
   Status scan(const WarmStore::View& view, IndexNumber index, Bytes from_key,
               const std::function<bool(Bytes sort_key, LocalId id)>& visit) const;
 
-  /// Erases up to `max_entries` entries of a dropped index; true: nothing is left. Nobody inserts into it any more.
-  Result<bool> drop(const WarmStore::View& view, IndexNumber index, std::size_t max_entries);
+  struct DropStep {
+    bool done = false;  // nothing is left
+    Status damage{};    // the first damaged entry that was met; it is erased like the others, since its key is enough
+  };
+  /// Erases up to `max_entries` entries of a dropped index. Nobody inserts into it any more.
+  Result<DropStep> drop(const WarmStore::View& view, IndexNumber index, std::size_t max_entries);
 
   /// Puts the recent changes in flight and appends them to `changes`. The owner keeps these until they are committed
   /// (they are not handed out again) and calls committed() before the next take_changes().
@@ -59,10 +63,13 @@ class OrderedIndex {
   };
   class Merge;
 
-  void set(IndexNumber index, Bytes sort_key, LocalId id, bool present);
-  /// `from`: a key of the warm table, whole or its first bytes.
+  /// `key`, here and below: of the warm table.
+  void set(std::string key, bool present);
+  /// `from`: a whole key, or its first bytes. `damaged` may be empty, as in WarmStore::View::scan; if it is not, keys too
+  /// short to hold an id are visited as well.
   Status scan_from(const WarmStore::View& view, IndexNumber index, std::string_view from,
-                   const std::function<bool(Bytes sort_key, LocalId id)>& visit) const;
+                   const std::function<bool(Bytes key)>& visit,
+                   const std::function<void(const Status&)>& damaged) const;
 
   Layer recent_;
   Layer in_flight_;

@@ -65,9 +65,10 @@ class WarmStore {
 
     /// The value, without its checksum; valid while the view lives. Error `corrupt` names table and key.
     [[nodiscard]] Result<std::optional<Bytes>> get(WarmTable table, Bytes key) const;
-    /// Visits entries from `first` on while their keys start with `prefix` and `visit` returns true.
-    Status scan(WarmTable table, Bytes first, Bytes prefix,
-                const std::function<bool(Bytes key, Bytes value)>& visit) const;
+    /// Visits entries from `first` on while their keys start with `prefix` and `visit` returns true. A damaged value ends
+    /// it with `corrupt`. For who does not need the values: `damaged` is told, and the entry is visited without one.
+    Status scan(WarmTable table, Bytes first, Bytes prefix, const std::function<bool(Bytes key, Bytes value)>& visit,
+                const std::function<void(const Status&)>& damaged = {}) const;
     /// The LSN that this view reflects; 0 for a new store.
     [[nodiscard]] Lsn applied_lsn() const;
     [[nodiscard]] std::uint64_t entries(WarmTable table) const;

@@ -30,7 +30,8 @@ Result<std::optional<Bytes>> WarmStore::View::get(WarmTable table, Bytes key) co
 }
 
 Status WarmStore::View::scan(WarmTable table, Bytes first, Bytes prefix,
-                             const std::function<bool(Bytes key, Bytes value)>& visit) const {
+                             const std::function<bool(Bytes key, Bytes value)>& visit,
+                             const std::function<void(const Status&)>& damaged) const {
   if (!impl_->status.ok()) return impl_->status;
   if (prefix.size() > warm_max_key_bytes) return {};
   LmdbCursor cursor(impl_->transaction, impl_->store.handle(table));
@@ -43,8 +44,12 @@ Status WarmStore::View::scan(WarmTable table, Bytes first, Bytes prefix,
     Bytes found = bytes_of(key);
     if (!as_text(found).starts_with(as_text(prefix))) return {};
     std::optional<Bytes> value = open_warm_value(table, found, bytes_of(stored));
-    if (!value) return warm_damage(table, found, impl_->store.environment->path());
-    if (!visit(found, *value)) return {};
+    if (!value) {
+      Status damage = warm_damage(table, found, impl_->store.environment->path());
+      if (!damaged) return damage;
+      damaged(damage);
+    }
+    if (!visit(found, value.value_or(Bytes()))) return {};
   }
   return error == MDB_NOTFOUND ? Status() : impl_->store.failure(error, "read");
 }

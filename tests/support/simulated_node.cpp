@@ -37,6 +37,7 @@ class SimulatedNode::Host final : public PartitionHost {
     });
   }
   void wake_in(std::int64_t) override {}  // the test's ticks come often enough
+  void report_unreadable(const Status& status) override { node_.unreadable_.push_back(status.message()); }
   [[noreturn]] void panic(const Status& status) override {
     throw std::runtime_error("partition " + std::to_string(self_.value) + " stops: " + status.message());
   }
@@ -48,6 +49,12 @@ class SimulatedNode::Host final : public PartitionHost {
   PartitionId self_;
   std::vector<WarmChange> changes_;
   Lsn applied_;
+};
+
+class SimulatedNode::Done final : public ReplyPort {
+ public:
+  void reply(Frame) override { done = true; }
+  bool done = false;
 };
 
 SimulatedNode::SimulatedNode(const SimulationOptions& options, std::uint64_t seed)
@@ -68,6 +75,7 @@ CoreOptions SimulatedNode::core_options(PartitionId partition) const {
 PartitionCore& SimulatedNode::core(PartitionId partition) { return hosts_.at(partition.value)->partition.core(); }
 
 void SimulatedNode::open_partitions() {
+  replayed_ = 0;
   for (std::uint16_t i = 0; i < options_.partitions; ++i) {
     PartitionLimits limits;
     limits.write_back_bytes = options_.write_back_bytes;
@@ -92,13 +100,15 @@ void SimulatedNode::open_partitions() {
       Effects effects;
       core.apply(record, effects);
       core.graph().evict();
+      ++replayed_;
     }
-    deliver(from_outside, {i}, RecoveredMail{written_back, nullptr});
+    recovered_.push_back(std::make_shared<Done>());
+    deliver(from_outside, {i}, RecoveredMail{written_back, recovered_.back()});
   }
 }
 
 void SimulatedNode::deliver(unsigned from, PartitionId to, Mail mail) {
-  mail_[{from, to.value}].push_back(std::move(mail));
+  mail_[{from, to.value}].push_back({sent_++, std::move(mail)});
 }
 
 void SimulatedNode::submit(unsigned client, PartitionId to, CommandBytes command, ReplyPortPtr port,
@@ -117,8 +127,9 @@ bool SimulatedNode::step() {
   std::size_t choice = random_() % choices;
   if (choice < mail_.size()) {
     auto channel = std::next(mail_.begin(), static_cast<std::ptrdiff_t>(choice));
+    if (channel->first.first == from_stop) channel = before_flush(channel);
     unsigned to = channel->first.second;
-    Mail mail = std::move(channel->second.front());
+    Mail mail = std::move(channel->second.front().mail);
     channel->second.pop_front();
     if (channel->second.empty()) mail_.erase(channel);
     hosts_[to]->partition.receive(std::move(mail));
@@ -133,6 +144,17 @@ bool SimulatedNode::step() {
   }
   sync_group();
   return true;
+}
+
+/// Who stops has heard the answers of all that was asked, and what these left behind was sent before them: it is in the
+/// partition's mailbox already.
+SimulatedNode::Channels::iterator SimulatedNode::before_flush(Channels::iterator flush) {
+  auto oldest = flush;
+  for (auto channel = mail_.begin(); channel != mail_.end(); ++channel)
+    if (channel->first.second == flush->first.second &&
+        channel->second.front().number < oldest->second.front().number)
+      oldest = channel;
+  return oldest;
 }
 
 void SimulatedNode::sync_group() {
@@ -196,9 +218,33 @@ void SimulatedNode::crash() {
   hosts_.clear();
   stores_.clear();
   refused_epochs_.clear();
+  recovered_.clear();
+}
+
+void SimulatedNode::stop() {
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::shared_ptr<Done>> flushed;
+    for (std::uint16_t i = 0; i < options_.partitions; ++i) {
+      flushed.push_back(std::make_shared<Done>());
+      deliver(from_stop, {i}, FlushMail{flushed.back()});
+    }
+    work_until(flushed, "a clean stop");
+  }
+  crash();
 }
 
 void SimulatedNode::restart() { open_partitions(); }
+
+void SimulatedNode::recover() { work_until(recovered_, "a recovery"); }
+
+void SimulatedNode::work_until(const std::vector<std::shared_ptr<Done>>& all, const char* what) {
+  auto done = [](const std::shared_ptr<Done>& one) { return one->done; };
+  for (int ticks = 0; !std::all_of(all.begin(), all.end(), done);) {
+    if (step()) continue;
+    if (++ticks > 1000) throw std::runtime_error(std::string(what) + " does not end");
+    tick(100);
+  }
+}
 
 std::size_t SimulatedNode::log_records() const {
   std::size_t records = 0;
@@ -291,6 +337,9 @@ std::string describe(PartitionCore& core) {
     for (auto [label, count] : graph.postings().labels(id))
       if (label != Postings::all) counts[graph.dictionary().name(label)] += count << 32;
     for (auto [what, count] : counts) out << "  " << what << ": " << count << '\n';
+    for (const DeclaredIndex& index : space.indexes)
+      out << "  index " << index.number.value << " on " << graph.dictionary().name(index.label) << '.'
+          << graph.dictionary().name(index.property) << '\n';
     graph.postings().for_each_from(id, Postings::all, LocalId{0}, [&](LocalId vertex) {
       describe_vertex(core, id, vertex, out);
       return true;

@@ -4,7 +4,8 @@
 // to one partition stays in order, and nothing else does.
 //
 // A crash drops everything that is not durable: of the records that were queued for the log, some first ones may survive
-// without anybody having heard of it, as after a torn group.
+// without anybody having heard of it, as after a torn group. A clean stop has every partition write back all it has first,
+// as Engine::shut_down does.
 
 #include <deque>
 #include <map>
@@ -49,14 +50,22 @@ class SimulatedNode {
   void settle();
 
   void crash();
-  /// After a crash: opens, replays, and takes up what was left.
+  /// Stops cleanly. Needs warm stores. No command may be without an answer: the gateway waits for these before.
+  void stop();
+  /// After a crash or a stop: opens, replays, and takes up what was left.
   void restart();
+  /// Records that the last start replayed.
+  [[nodiscard]] std::size_t replayed() const { return replayed_; }
+  /// Until nothing of before the start is undecided: the engine lets nobody in before.
+  void recover();
 
   /// The whole state as text: equal states give equal texts.
   [[nodiscard]] std::string state_of(PartitionId partition);
   /// The same, of a fresh core that replays the whole log.
   [[nodiscard]] std::string replayed_state_of(PartitionId partition) const;
   [[nodiscard]] std::size_t log_records() const;
+  /// What partitions had to say of damage, to the node's log.
+  [[nodiscard]] const std::vector<std::string>& unreadable() const { return unreadable_; }
 
  private:
   class Host;
@@ -68,13 +77,22 @@ class SimulatedNode {
     CommandBytes command;
   };
   using Channel = std::pair<unsigned, unsigned>;  // from, to
+  struct Sent {
+    std::uint64_t number;
+    Mail mail;
+  };
+  class Done;
+  using Channels = std::map<Channel, std::deque<Sent>>;
 
+  Channels::iterator before_flush(Channels::iterator flush);
+  void work_until(const std::vector<std::shared_ptr<Done>>& all, const char* what);
   void deliver(unsigned from, PartitionId to, Mail mail);
   void sync_group();
   void refuse(const std::vector<QueuedRecord>& group);
   void open_partitions();
   [[nodiscard]] CoreOptions core_options(PartitionId partition) const;
-  static constexpr unsigned from_log = 1000, from_disk = 1001, from_outside = 1002, first_client = 2000;
+  static constexpr unsigned from_log = 1000, from_disk = 1001, from_outside = 1002, from_stop = 1003,
+                            first_client = 2000;
 
   SimulationOptions options_;
   std::mt19937_64 random_;
@@ -83,10 +101,14 @@ class SimulatedNode {
   std::vector<std::vector<LoggedCommand>> log_;  // durable, by partition
 
   std::vector<std::unique_ptr<Host>> hosts_;
-  std::map<Channel, std::deque<Mail>> mail_;
+  Channels mail_;
+  std::uint64_t sent_ = 0;
   std::deque<QueuedRecord> queued_;  // for the log
   std::map<PartitionId, std::uint64_t> refused_epochs_;
+  std::vector<std::string> unreadable_;
   std::vector<std::function<void()>> disk_;  // loads and write-backs under way
+  std::vector<std::shared_ptr<Done>> recovered_;
+  std::size_t replayed_ = 0;
 };
 
 /// Everything that a core knows, in an order that does not depend on how it came to know it.

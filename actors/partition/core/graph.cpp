@@ -283,10 +283,14 @@ Status Graph::drop_index_entries(std::size_t limit) {
   if (spaces_.dropped_indexes().empty() || store_ == nullptr) return {};
   IndexNumber number = spaces_.dropped_indexes().front();
   WarmStore::View view(*store_);
-  auto gone = ordered_.drop(view, number, limit);
-  if (!gone.ok()) return gone.status();
-  if (*gone) spaces_.forget_index(number);
-  return {};
+  auto step = ordered_.drop(view, number, limit);
+  if (step.status().code() == Code::unavailable) return {};  // too many views at a time: the next call tries again
+  if (!step.ok()) {
+    spaces_.set_aside(number);
+    return step.status();
+  }
+  if (step->done) spaces_.forget_index(number);
+  return step->damage;
 }
 
 // --- undo -----------------------------------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ class Graph {
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
   void fill_index(Space& space, const DeclaredIndex& index, LocalId id);
-  /// Removes up to so many entries of indexes that were dropped.
+  /// Removes up to so many entries of indexes that were dropped. What it answers is damage that it met, for the log: it
+  /// goes on past an entry, and sets an index aside of which a page cannot be read.
   Status drop_index_entries(std::size_t limit);
   /// Keeps up with what was taken in since the last call: every part may have to be looked at twice.
   void evict() {

@@ -214,9 +214,15 @@ void SpaceTable::drop_index(Space& space, IndexNumber number) {
   mark_dirty(space);
 }
 
+void SpaceTable::set_aside(IndexNumber number) {
+  forget_index(number);
+  set_aside_.push_back(number);
+}
+
 void SpaceTable::pack_counters(Packer& out) const {
-  out.number(next_index_).number(dropped_indexes_.size());
+  out.number(next_index_).number(dropped_indexes_.size() + set_aside_.size());
   for (IndexNumber number : dropped_indexes_) out.number(number.value);
+  for (IndexNumber number : set_aside_) out.number(number.value);
 }
 
 void SpaceTable::unpack_counters(Unpacker& in) {

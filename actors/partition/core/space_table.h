@@ -90,6 +90,8 @@ class SpaceTable {
   void drop_index(Space& space, IndexNumber number);
   [[nodiscard]] const std::vector<IndexNumber>& dropped_indexes() const { return dropped_indexes_; }
   void forget_index(IndexNumber number) { std::erase(dropped_indexes_, number); }
+  /// Its entries cannot be read: what is left of them stays, and the next start tries again.
+  void set_aside(IndexNumber number);
   /// Numbers that must not be given out twice, and drops that are not complete: part of the core's state record.
   void pack_counters(Packer& out) const;
   void unpack_counters(Unpacker& in);
@@ -104,6 +106,7 @@ class SpaceTable {
   std::set<SpaceId> dropped_;
   std::vector<SpaceId> dirty_;
   std::vector<IndexNumber> dropped_indexes_;
+  std::vector<IndexNumber> set_aside_;  // of those dropped
   std::uint32_t next_index_ = 1;
   std::set<SpaceId> maybe_unready_;  // all that are, and perhaps some that no longer are
 };

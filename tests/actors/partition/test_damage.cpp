@@ -1,7 +1,10 @@
 // Values of a warm store that fail their checksum: what needs them is answered `corrupt`, and everything else goes on.
 
+#include <fstream>
+
 #include "tests/actors/partition/partition_script.h"
 #include "tests/storage/warm/warm_script.h"
+#include "tests/support/text_file.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -11,6 +14,8 @@ namespace {
 
 constexpr int vertices = 8;
 constexpr int broken = 3;
+constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t page_flags_at = 10;  // in a page of LMDB
 
 std::string key_of(int number) { return "v" + std::to_string(number); }
 
@@ -55,6 +60,23 @@ class DamagedNode {
     write(*store, store->synced_lsn().value, {put(WarmTable::vertices, key, "nonsense")});
   }
 
+  /// The pages that have an entry, as no table can have them; while the store is open, since a start looks at pages.
+  void damage_pages(const std::string& key) {
+    std::string content = read_text(store() + "/data.mdb");
+    std::fstream file(store() + "/data.mdb", std::ios::in | std::ios::out | std::ios::binary);
+    for (std::size_t at = 0; (at = content.find(key, at)) != std::string::npos; ++at)
+      file.seekp(static_cast<std::streamoff>(at / page_bytes * page_bytes + page_flags_at)).write("\0\0", 2);
+  }
+
+  void declare_index(const char* label, const char* property) {
+    change([&](schema::Command::Builder command) {
+      command.initDeclareIndex().setLabel(label);
+      command.getDeclareIndex().setProperty(property);
+    });
+  }
+  void drop_index() {
+    change([](schema::Command::Builder command) { command.initDropIndex().setProperty("age"); });
+  }
   Code get(std::initializer_list<int> numbers) {
     return ask([&](schema::Request::Builder request) {
       auto refs = request.initGet().initVertices(static_cast<unsigned>(numbers.size()));
@@ -68,15 +90,20 @@ class DamagedNode {
       request.getNeighbors().setLimit(10);
     });
   }
-  Code lookup() {
+  Code lookup(int age = 1) {
     return ask([&](schema::Request::Builder request) {
       request.initLookup().initIndex().setProperty("age");
-      request.getLookup().initEqual().setInt64(1);
+      request.getLookup().initEqual().setInt64(age);
       request.getLookup().setLimit(10);
     });
   }
 
  private:
+  template <typename Fill>
+  void change(const Fill& fill) {
+    REQUIRE(engram::test::run(node_, session_.command(default_space(1), fill)).status.ok());
+    node_.settle();
+  }
   SimulationOptions options() {
     SimulationOptions options;
     options.partitions = 1;
@@ -96,6 +123,18 @@ class DamagedNode {
   Session session_;
   LocalId id_;
 };
+
+/// As the table of entries has it: of the first index.
+std::string index_entry_key(int age, LocalId id) {
+  capnp::MallocMessageBuilder message;
+  auto value = message.initRoot<schema::Value>();
+  value.setInt64(age);
+  std::string packed;
+  REQUIRE(pack_value(value, packed).ok());
+  std::string key("\0\0\0\1", 4);
+  append_sort_key(as_bytes(packed), OrderedIndex::max_sort_key_bytes, key);
+  return key + warm_vertex_key(id);
+}
 
 std::string first_chunk_key(const DamagedNode& damaged) {
   auto store = open_store({damaged.store()});
@@ -160,18 +199,54 @@ TEST_CASE("an index over a damaged vertex is not finished, and says why; others 
   damaged.node().crash();
   damaged.damage("vertices", warm_vertex_key(damaged.id()));
   damaged.node().restart();
-  auto declare = [&](const char* label, const char* property) {
-    REQUIRE(run(damaged.node(), damaged.session().command(default_space(1), [&](schema::Command::Builder command) {
-              command.initDeclareIndex().setLabel(label);
-              command.getDeclareIndex().setProperty(property);
-            })).status.ok());
-    damaged.node().settle();
-  };
-  declare("", "age");
+  damaged.declare_index("", "age");
   CHECK(damaged.lookup() == Code::corrupt);
-  declare("nobody", "age");
+  damaged.declare_index("nobody", "age");
   const Space& space = *damaged.node().core({0}).graph().spaces().find(SpaceId{0});
   CHECK(!space.indexes.at(0).ready);
   CHECK(space.indexes.at(1).ready);
   CHECK(damaged.get({1}) == Code::none);
+}
+
+TEST_CASE("a damaged entry is met by look-ups, and by the drop of its index, which goes on past it") {
+  DamagedNode damaged;
+  damaged.declare_index("", "age");
+  damaged.node().tick(31'000);
+  damaged.node().settle();
+  damaged.node().crash();
+  damaged.damage("ordered", index_entry_key(broken, damaged.id()));
+  damaged.node().restart();
+  damaged.node().settle();
+  CHECK(damaged.lookup(broken) == Code::corrupt);
+  CHECK(damaged.lookup(1) == Code::none);
+
+  damaged.drop_index();
+  for (int i = 0; i < 5; ++i) damaged.node().tick(1000);
+  CHECK(damaged.lookup() == Code::not_indexed);
+  CHECK(damaged.node().core({0}).graph().spaces().dropped_indexes().empty());
+  REQUIRE(damaged.node().unreadable().size() == 1);
+  CHECK_THAT(damaged.node().unreadable().front(), Contains("damaged value in table 'ordered'"));
+
+  damaged.declare_index("", "age");
+  CHECK(damaged.lookup() == Code::none);
+  damaged.node().tick(31'000);
+  damaged.node().settle();
+  damaged.node().crash();
+  CHECK(open_store({damaged.store()})->check({}).ok());
+}
+
+TEST_CASE("an index whose pages cannot be read is dropped as far as anybody asks, and what is left of it set aside") {
+  DamagedNode damaged;
+  damaged.declare_index("", "age");
+  damaged.node().tick(31'000);
+  damaged.node().settle();
+  damaged.damage_pages(index_entry_key(broken, damaged.id()));
+  CHECK(damaged.lookup() == Code::corrupt);
+
+  damaged.drop_index();
+  for (int i = 0; i < 5; ++i) damaged.node().tick(31'000);
+  damaged.node().settle();  // nothing is written back again and again
+  CHECK(damaged.lookup() == Code::not_indexed);
+  CHECK(damaged.node().unreadable().size() == 1);
+  CHECK(damaged.get({1, broken}) == Code::none);
 }

@@ -126,7 +126,7 @@ TEST_CASE("an index is dropped in bounded steps, with write-backs in between, an
     std::size_t before = scan(index, *store, 1).size();
     auto dropped = index.drop(WarmStore::View(*store), {1}, 64);
     REQUIRE(dropped.ok());
-    done = *dropped;
+    done = dropped->done;
     CHECK(before - scan(index, *store, 1).size() <= 64);
     if (steps % 3 == 0) write_back(index, *store, 2);
   }
@@ -134,7 +134,7 @@ TEST_CASE("an index is dropped in bounded steps, with write-backs in between, an
   write_back(index, *store, 3);
   CHECK(scan(OrderedIndex(), *store, 1).empty());
   CHECK(scan(OrderedIndex(), *store, 2).size() == 1000);
-  CHECK(index.drop(WarmStore::View(*store), {1}, 64).value());
+  CHECK(index.drop(WarmStore::View(*store), {1}, 64)->done);
 }
 
 TEST_CASE("a step of a drop goes on behind the last entry erased, also within one value") {
@@ -142,11 +142,36 @@ TEST_CASE("a step of a drop goes on behind the last entry erased, also within on
   auto store = open_store({directory.path()});
   OrderedIndex index;
   for (std::uint64_t id = 1; id <= 100; ++id) insert(index, 1, "yes", id);
-  auto step = [&] { return index.drop(WarmStore::View(*store), {1}, 10).value(); };
+  auto step = [&] { return index.drop(WarmStore::View(*store), {1}, 10)->done; };
   CHECK(!step());
   insert(index, 1, "yes", 0);  // nobody does this with a dropped index: it shows where the next steps look
   while (!step()) {}
   CHECK(scan(index, *store, 1) == Entries{{"yes", 0}});
+}
+
+TEST_CASE("a drop goes on past damaged entries, erases them, and tells of the first") {
+  TemporaryDirectory directory;
+  std::string damaged("\0\0\0\1k\0\0\0\0\0\0\0\3", 13);
+  {
+    auto store = open_store({directory.path()});
+    OrderedIndex index;
+    for (std::uint64_t id = 0; id < 8; ++id) insert(index, 1, "k", id);
+    write_back(index, *store, 1);
+    write(*store, 2, {put(WarmTable::ordered, std::string("\0\0\0\1short", 9), "")});
+  }
+  RawStore(directory.path()).store("ordered", damaged, "none");
+  auto store = open_store({directory.path()});
+  OrderedIndex index;
+  auto step = [&] { return index.drop(WarmStore::View(*store), {1}, 5).value(); };
+  CHECK(index.scan(WarmStore::View(*store), {1}, {}, [](Bytes, LocalId) { return true; }).code() == Code::corrupt);
+  auto first = step();
+  CHECK(!first.done);
+  CHECK(first.damage.code() == Code::corrupt);
+  auto second = step();
+  CHECK(second.done);
+  CHECK(second.damage.code() == Code::corrupt);
+  write_back(index, *store, 3);
+  CHECK(WarmStore::View(*store).entries(WarmTable::ordered) == 0);
 }
 
 TEST_CASE("an entry too short to hold an id is an error") {
