@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "storage/base/bytes.h"
 #include "storage/base/hex.h"
@@ -119,6 +120,11 @@ CsvReader::Next CsvReader::next_row() {
       if (has_escapes_) unescape_cells();
       return Next::row;
     }
+    if (scan == Scan::bad_row) {
+      error_position_ = position(error_offset_);
+      cell_count_ = 0;
+      return Next::bad_row;
+    }
     if (scan == Scan::bad) {
       // What is rejected is a whole line: see to it that all of it is there.
       if (end_of_input_ || std::memchr(begin(), '\n', end_ - begin_) != nullptr) return report_bad_row();
@@ -170,7 +176,7 @@ bool CsvReader::skip_line() {
 CsvReader::Scan CsvReader::scan_row() {
   cell_count_ = 0;
   line_ends_ = 0;
-  has_escapes_ = beyond_ascii_ = false;
+  has_escapes_ = beyond_ascii_ = noted_ = false;
   const char* at = begin();
   for (;;) {
     if (options_.merge_delimiters)
@@ -185,13 +191,12 @@ CsvReader::Scan CsvReader::scan_row() {
         beyond_ascii_ |= kind == beyond_ascii;
         ++at;
       }
-      if (kind == line_end && at == end() && !end_of_input_)
-        return is_too_long(start + 1, at) ? too_long(start, false) : Scan::more;  // the last byte may be of a CRLF
+      if (kind == line_end && at == end() && !end_of_input_) return Scan::more;
       const char* stop = at;
       if (kind == line_end && stop > start && stop[-1] == '\r') --stop;
       // Blanks at the end of a line do not begin another cell.
       bool nothing = options_.merge_delimiters && stop == start;
-      if (!nothing && add_cell(start, stop, start, false) == Scan::bad) return Scan::bad;
+      if (!nothing) add_cell(start, stop, start, false);
     }
     if (byte_class(plain_class_, at) != delimiter) return end_row(at);
     ++at;
@@ -209,7 +214,7 @@ CsvReader::Scan CsvReader::scan_quoted(const char*& at) {
       beyond_ascii_ = true;
     } else if (kind == line_end) {
       if (at == end()) {
-        if (is_too_long(start + 1, at)) return too_long(start, true);
+        if (is_too_long(start + 1, at)) note_too_long(start, true);
         if (!end_of_input_) return Scan::more;
         return bad(start, "this quote is never closed");
       }
@@ -223,7 +228,7 @@ CsvReader::Scan CsvReader::scan_quoted(const char*& at) {
     }
   }
   const char* stop = at++;
-  if (is_too_long(start + 1, stop)) return too_long(start, true);
+  if (is_too_long(start + 1, stop)) note_too_long(start, true);
   if (at < end() && *at == '\r') {
     if (at + 1 == end() && !end_of_input_) return Scan::more;
     if (at[1] == '\n') ++at;
@@ -232,24 +237,27 @@ CsvReader::Scan CsvReader::scan_quoted(const char*& at) {
   if (behind != delimiter && behind != line_end)
     return bad(at, "there is text behind a closing quote; a quote within quotes is written twice");
   has_escapes_ |= escapes;
-  if (add_cell(start + 1, stop, start, true) == Scan::bad) return Scan::bad;
-  if (escapes) cells_[cell_count_ - 1].data = nullptr;
+  if (add_cell(start + 1, stop, start, true) && escapes) cells_[cell_count_ - 1].data = nullptr;
   return Scan::complete;
 }
 
-/// Found before the cell's end has come, too, so that a quote that is never closed does not take the whole file in.
-CsvReader::Scan CsvReader::too_long(const char* cell_start, bool quoted) {
-  return bad(cell_start, "the cell is longer than " + in_mebibytes(options_.max_cell_bytes) +
-                             (quoted ? ", or its quote is never closed" : ""));
+void CsvReader::note_too_long(const char* cell_start, bool quoted) {
+  note(cell_start, "the cell is longer than " + in_mebibytes(options_.max_cell_bytes) +
+                       (quoted ? ", or its quote is never closed" : ""));
 }
 
-CsvReader::Scan CsvReader::add_cell(const char* from, const char* to, const char* cell_start, bool quoted) {
+/// False: there is no room for it, and the row is bad.
+bool CsvReader::add_cell(const char* from, const char* to, const char* cell_start, bool quoted) {
   auto size = static_cast<std::size_t>(to - from);
-  if (is_too_long(from, to)) [[unlikely]]
-    return too_long(cell_start, quoted);
+  if (is_too_long(from, to)) [[unlikely]] {
+    note_too_long(cell_start, quoted);
+    return false;
+  }
   if (cell_count_ == cells_.size()) [[unlikely]] {
-    if (cell_count_ >= options_.max_columns)
-      return bad(cell_start, "the row has more than " + std::to_string(options_.max_columns) + " cells");
+    if (cell_count_ >= options_.max_columns) {
+      note(cell_start, "the row has more than " + std::to_string(options_.max_columns) + " cells");
+      return false;
+    }
     cells_.resize(std::min(cells_.size() * 2, options_.max_columns));
   }
   Cell& cell = cells_[cell_count_++];
@@ -257,7 +265,7 @@ CsvReader::Scan CsvReader::add_cell(const char* from, const char* to, const char
   cell.size = static_cast<std::uint32_t>(size);
   cell.offset = static_cast<std::uint32_t>(cell_start - begin()) & 0x7fffffffU;
   cell.quoted = quoted ? 1 : 0;
-  return Scan::complete;
+  return true;
 }
 
 CsvReader::Scan CsvReader::end_row(const char* at) {
@@ -266,13 +274,19 @@ CsvReader::Scan CsvReader::end_row(const char* at) {
   raw_ = {begin(), size};
   if (raw_.ends_with('\r')) raw_.remove_suffix(1);
   next_line_ = line_ + line_ends_ + 1;
-  if (size <= options_.max_row_bytes) return Scan::complete;
-  return bad(begin(), "the row is longer than " + in_mebibytes(options_.max_row_bytes));
+  if (size > options_.max_row_bytes) note(begin(), "the row is longer than " + in_mebibytes(options_.max_row_bytes));
+  return noted_ ? Scan::bad_row : Scan::complete;
+}
+
+/// What is wrong with the row first is what its error says.
+void CsvReader::note(const char* at, std::string message) {
+  if (std::exchange(noted_, true)) return;
+  error_ = std::move(message);
+  error_offset_ = static_cast<std::size_t>(at - begin());
 }
 
 CsvReader::Scan CsvReader::bad(const char* at, std::string message) {
-  error_ = std::move(message);
-  error_offset_ = static_cast<std::size_t>(at - begin());
+  note(at, std::move(message));
   return Scan::bad;
 }
 

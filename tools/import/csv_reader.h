@@ -54,7 +54,8 @@ TextPosition position_after(TextPosition start, std::string_view text);
 /// or CRLF, and the last one may lack its end. All text is checked to be UTF-8.
 ///
 /// A bad row is reported once, and the next call goes on behind it. Where quotes leave in doubt how far it goes, it is
-/// its first line: so a quote that is never closed costs one line and not the rest of the file.
+/// its first line: so a quote that is never closed costs one line and not the rest of the file. Which of both a long cell
+/// is, its end tells, so that is looked for in as much as a row may have.
 class CsvReader {
  public:
   enum class Next : std::uint8_t {
@@ -87,7 +88,12 @@ class CsvReader {
   [[nodiscard]] const ByteSource& source() const { return *source_; }
 
  private:
-  enum class Scan : std::uint8_t { complete, more, bad };
+  enum class Scan : std::uint8_t {
+    complete,
+    more,
+    bad,      // quotes leave in doubt where the row ends
+    bad_row,  // all of it is known
+  };
 
   Next next_row();
   Scan scan_row();
@@ -95,9 +101,10 @@ class CsvReader {
   [[nodiscard]] bool is_too_long(const char* start, const char* at) const {
     return at > start && static_cast<std::size_t>(at - start) > options_.max_cell_bytes;
   }
-  Scan too_long(const char* cell_start, bool quoted);
-  Scan add_cell(const char* begin, const char* end, const char* cell_start, bool quoted);
+  void note_too_long(const char* cell_start, bool quoted);
+  bool add_cell(const char* begin, const char* end, const char* cell_start, bool quoted);
   Scan end_row(const char* at);
+  void note(const char* at, std::string message);
   Scan bad(const char* at, std::string message);
   Next report_bad_row();
   Next report_too_long();
@@ -134,6 +141,7 @@ class CsvReader {
   bool has_escapes_ = false;
   bool beyond_ascii_ = false;
   std::string unescaped_;
+  bool noted_ = false;           // the row is bad, and its end is still looked for
   std::string error_;
   std::size_t error_offset_ = 0;
   TextPosition error_position_;

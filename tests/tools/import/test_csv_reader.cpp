@@ -165,7 +165,30 @@ TEST_CASE("limits of cell, row and columns") {
   CHECK(parse(many + ",\nb\n").errors == std::vector<std::string>{"1:10001 the row has more than 10000 cells"});
 }
 
-TEST_CASE("a quote that is not closed within the limit of a cell costs one line, and not the memory for a row") {
+TEST_CASE("a row with a cell over the limit is one bad row, also where quotes hold line ends") {
+  CsvOptions small{.max_cell_bytes = std::size_t{1} << 20, .max_row_bytes = std::size_t{8} << 20};
+  std::string lines;
+  for (int i = 0; i < 300'000; ++i) lines += "no,row\n";
+  std::string row = "k,\"" + lines + "say \"\"hi\"\"\",\"2\nlines\"";
+  for (std::size_t piece : {std::size_t{1} << 30, std::size_t{65'537}}) {
+    auto parsed = parse_source(std::make_unique<MemorySource>("a,b,c\n" + row + "\r\nd,e,f\n", piece), small);
+    CHECK(parsed.errors == std::vector<std::string>{"2:3 the cell is longer than 1 MiB, or its quote is never closed"});
+    CHECK(parsed.bad_rows == std::vector<std::string>{row});
+    CHECK(parsed.rows == std::vector<Row>{{"a", "b", "c"}, {"d", "e", "f"}});
+    CHECK(parsed.lines == std::vector<std::uint64_t>{1, 300'004});
+  }
+  auto unquoted = parse(lines.substr(0, 2) + std::string(2 << 20, 'x') + ",\"2\nlines\"\nd\n", small);
+  CHECK(unquoted.errors == std::vector<std::string>{"1:1 the cell is longer than 1 MiB"});
+  CHECK(unquoted.rows == std::vector<Row>{{"d"}});
+  auto many = parse(std::string(10'000, ',') + "\"2\nlines\"\nd\n", small);
+  CHECK(many.errors.size() == 1);
+  CHECK(many.rows == std::vector<Row>{{"d"}});
+  auto beyond = parse("a,\"" + std::string(9 << 20, '\n') + "\",b\nd\n", small);  // over the limit of a row: in doubt
+  CHECK(beyond.bad_rows == std::vector<std::string>{"a,\"", "\",b"});
+  CHECK(beyond.rows == std::vector<Row>{{"d"}});
+}
+
+TEST_CASE("a quote that is not closed within the limit of a cell costs one line") {
   std::string text = "x,\"y\n";
   for (int i = 0; i < 500'000; ++i) text += "1234567,89\n";
   auto parsed = parse(text, {.max_cell_bytes = std::size_t{1} << 20});
