@@ -61,6 +61,11 @@ struct ModelOutcome {
   std::uint64_t deleted = 0;
 };
 
+/// What each partition may hold of the space; 0: unlimited.
+struct ModelQuota {
+  std::uint64_t vertices = 0, edges = 0;
+};
+
 /// Applies a batch to the graph, whole or not at all. `owner_of`: the partition of a key, since a vertex with edges into
 /// other partitions is deleted by a command of its own, with conditions on its own partition.
 class CommandModel {
@@ -69,6 +74,7 @@ class CommandModel {
   explicit CommandModel(OwnerOf owner_of) : owner_of_(std::move(owner_of)) {}
 
   ReferenceGraph graph;
+  ModelQuota quota;
 
   ModelOutcome apply(const ModelBatch& batch) {
     ReferenceGraph before = graph;
@@ -134,6 +140,7 @@ class CommandModel {
     bool exists = graph.vertices.contains(put.key);
     if (exists && put.mode == schema::PutMode::CREATE) return Code::vertex_exists;
     if (!exists && put.mode == schema::PutMode::UPDATE) return Code::unknown_vertex;
+    if (!exists && !has_room_for_vertex(put.key)) return Code::quota_exceeded;
     ReferenceVertex& vertex = graph.vertices[put.key];
     if (put.replace) vertex.labels.clear();
     vertex.labels.insert(put.labels.begin(), put.labels.end());
@@ -158,6 +165,7 @@ class CommandModel {
     for (const std::string& end : {put.edge.source, put.edge.target}) {
       if (graph.vertices.contains(end)) continue;
       if (!put.create_missing) return Code::unknown_vertex;
+      if (!has_room_for_vertex(end)) return Code::quota_exceeded;
       graph.vertices[end] = {};
       ++outcome.created;
     }
@@ -165,6 +173,7 @@ class CommandModel {
     bool exists = found != graph.edges.end();
     if (exists && put.mode == schema::PutMode::CREATE) return Code::edge_exists;
     if (!exists && put.mode == schema::PutMode::UPDATE) return Code::unknown_edge;
+    if (!exists && !has_room_for_edge(put.edge.source)) return Code::quota_exceeded;
     ReferenceEdge edge{put.edge.source, put.edge.type, put.edge.target, put.edge.rank, put.weight, {}};
     if (exists) edge.properties = found->second.properties;
     if (exists && put.keep_weight) edge.weight = found->second.weight;
@@ -172,6 +181,21 @@ class CommandModel {
     graph.put(edge);
     ++(exists ? outcome.updated : outcome.created);
     return Code::none;
+  }
+
+  [[nodiscard]] bool has_room_for_vertex(const std::string& key) const {
+    if (quota.vertices == 0) return true;
+    PartitionId owner = owner_of_(key);
+    return quota.vertices > static_cast<std::uint64_t>(std::count_if(
+                                graph.vertices.begin(), graph.vertices.end(),
+                                [&](const auto& entry) { return owner_of_(entry.first) == owner; }));
+  }
+  [[nodiscard]] bool has_room_for_edge(const std::string& source) const {
+    if (quota.edges == 0) return true;
+    PartitionId owner = owner_of_(source);
+    return quota.edges > static_cast<std::uint64_t>(std::count_if(
+                             graph.edges.begin(), graph.edges.end(),
+                             [&](const auto& entry) { return owner_of_(entry.second.source) == owner; }));
   }
 
   static void change(Numbers& properties, const ModelOperation& put) {

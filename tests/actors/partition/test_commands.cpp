@@ -41,33 +41,6 @@ void add_version_condition(SimulatedNode& node, RandomBatches& random, ModelBatc
   batch.conditions.push_back(condition);
 }
 
-/// Batches whose shares depend on each other in a way that the engine refuses or does not order: not for a model that
-/// applies them one operation after the other.
-bool is_simple(const ModelBatch& batch, const CommandModel::OwnerOf& owner_of) {
-  std::set<PartitionId> owners;
-  bool deletes = false;
-  for (const ModelOperation& operation : batch.operations) {
-    deletes = deletes || operation.kind == ModelOperation::Kind::delete_vertex;
-    if (!operation.key.empty()) owners.insert(owner_of(operation.key));
-    if (operation.edge.source.empty()) continue;
-    owners.insert(owner_of(operation.edge.source));
-    owners.insert(owner_of(operation.edge.target));
-  }
-  return !deletes || owners.size() == 1 || batch.operations.size() == 1;
-}
-
-void check_outcome(const Outcome& outcome, const ModelOutcome& wanted, bool one_partition) {
-  INFO(outcome.status.message() << " at " << outcome.status.field());
-  if (wanted.code != Code::none && !one_partition) {
-    CHECK(!outcome.status.ok());  // each partition names the first error of its share
-    return;
-  }
-  CHECK(std::string(code_name(outcome.status.code())) == code_name(wanted.code));
-  CHECK(outcome.created == wanted.created);
-  CHECK(outcome.updated == wanted.updated);
-  CHECK(outcome.deleted == wanted.deleted);
-}
-
 void run_sequence(const SimulationOptions& options, std::uint64_t seed, int commands, bool restarts) {
   INFO("seed " << seed << ", " << options.partitions << " partitions");
   SimulatedNode node(options, seed);
