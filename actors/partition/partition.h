@@ -129,6 +129,8 @@ class Partition {
   std::vector<PartitionId> participants_of_space_change(schema::Command::Reader command);
   void begin(SubmitMail mail, BatchOwners owners, std::vector<PartitionId> participants);
   void ask_for_targets(Transaction& transaction);
+  [[nodiscard]] bool must_queue(const Transaction& transaction);
+  void begin_next_change_of(SpaceId space);
   void send_prepares(Transaction& transaction);
   ReplyPortPtr target_port(TransactionKey key, PartitionId owner, std::vector<Hash128> keys);
   void finish(Transaction& transaction, const Outcome& outcome);
@@ -215,7 +217,7 @@ struct Partition::HeldRead {
 };
 
 struct Partition::Transaction {
-  enum class Stage { resolving, preparing, committing, backing_off };
+  enum class Stage { queued, resolving, preparing, committing, backing_off };
   TransactionKey key;
   Stage stage = Stage::preparing;
   CommandBytes command;  // the client's; for a deletion too

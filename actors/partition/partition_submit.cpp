@@ -82,7 +82,34 @@ void Partition::begin(SubmitMail mail, BatchOwners owners, std::vector<Partition
     transaction_sessions_[{command.getSession(), command.getSequence()}] = transaction->key.number;
   Transaction& started = *transaction;
   transactions_.emplace(started.key.number, std::move(transaction));
-  ask_for_targets(started);
+  if (must_queue(started)) {
+    started.stage = Transaction::Stage::queued;
+  } else {
+    ask_for_targets(started);
+  }
+}
+
+/// Changes of one space come one after the other: no lock orders what two decisions do in a partition that hears of them
+/// late (its log was full, or it asks after a crash), and the last quota has to be the same one everywhere.
+bool Partition::must_queue(const Transaction& transaction) {
+  CommandView view(transaction.command);
+  auto command = view.root();
+  if (command.isBatch() || command.isCreateSpace()) return false;
+  for (const auto& [number, other] : transactions_) {
+    if (other.get() == &transaction || other->deletes.value != 0) continue;
+    CommandView other_view(other->command);
+    auto change = other_view.root();
+    if (!change.isBatch() && !change.isCreateSpace() && change.getSpace() == command.getSpace()) return true;
+  }
+  return false;
+}
+
+void Partition::begin_next_change_of(SpaceId space) {
+  for (auto& [number, transaction] : transactions_) {
+    if (transaction->stage != Transaction::Stage::queued) continue;
+    CommandView view(transaction->command);
+    if (view.root().getSpace() == space.value) return ask_for_targets(*transaction);
+  }
 }
 
 void Partition::ask_for_targets(Transaction& transaction) {

@@ -116,8 +116,11 @@ void Partition::finish(Transaction& transaction, const Outcome& outcome) {
   auto command = view.root();
   transaction_sessions_.erase({command.getSession(), command.getSequence()});
   std::vector<ReplyPortPtr> ports = std::move(transaction.ports);
+  bool frees_space = !command.isBatch() && !command.isCreateSpace() && transaction.stage != Transaction::Stage::queued;
+  SpaceId space{command.getSpace()};
   transactions_.erase(transaction.key.number);
   for (ReplyPortPtr& port : ports) port->reply(outcome_answer(outcome));
+  if (frees_space) begin_next_change_of(space);
 }
 
 void Partition::on_commit_outcome(std::uint64_t number, const Outcome& outcome) {
@@ -135,7 +138,7 @@ void Partition::on_commit_outcome(std::uint64_t number, const Outcome& outcome) 
 }
 
 void Partition::give_up(Transaction& transaction, const Status& status) {
-  if (transaction.stage != Transaction::Stage::committing)
+  if (transaction.stage != Transaction::Stage::committing && transaction.stage != Transaction::Stage::queued)
     for (PartitionId participant : transaction.participants) send_decision(transaction.key, false, {}, participant);
   Outcome outcome;
   outcome.status = status;
@@ -249,7 +252,7 @@ void Partition::tick_transactions() {
   std::vector<std::uint64_t> late;
   for (auto& [number, transaction] : transactions_) {
     if (transaction->stage == Transaction::Stage::backing_off && now >= transaction->retry_at_ns) due.push_back(number);
-    bool waits = transaction->stage == Transaction::Stage::preparing || transaction->stage == Transaction::Stage::resolving;
+    bool waits = transaction->stage < Transaction::Stage::committing;
     if (waits && transaction->deadline_ns != 0 && now > transaction->deadline_ns) late.push_back(number);
   }
   for (std::uint64_t number : late)

@@ -29,4 +29,9 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+/// For tests that make thousands of stores: in memory where that is possible.
+inline std::filesystem::path fast_directory() {
+  return std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
+}
+
 }  // namespace engram::test

@@ -99,6 +99,23 @@ inline Frame run_read(SimulatedNode& node, PartitionId to, const std::function<v
   return port->frame;
 }
 
+inline std::vector<PartitionCore*> cores_of(SimulatedNode& node) {
+  std::vector<PartitionCore*> cores;
+  for (std::uint16_t i = 0; i < node.partitions(); ++i) cores.push_back(&node.core({i}));
+  return cores;
+}
+
+/// Stops cleanly and starts: nothing is replayed, and nothing was left to be decided.
+inline void stop_and_start(SimulatedNode& node) {
+  node.stop();
+  node.restart();
+  CHECK(node.replayed() == 0);
+  for (PartitionCore* core : cores_of(node)) {
+    CHECK(!core->undecided());
+    CHECK(core->decisions().empty());
+  }
+}
+
 inline CommandModel::OwnerOf owner_in(const SpaceRoute& space, std::uint32_t partitions) {
   return [=](const std::string& key) { return owner_of_key(space, key, partitions); };
 }
@@ -281,6 +298,20 @@ inline void check_graph(const ReferenceGraph& is, const ReferenceGraph& wanted) 
   for (const auto& [slot, edge] : is.edges)
     if (!wanted.edges.contains(slot)) difference += "an edge " + name(edge) + "; ";
   CHECK(difference == "");
+}
+
+inline bool equal(const ReferenceGraph& one, const ReferenceGraph& other) {
+  auto vertices = [](const ReferenceGraph& graph) {
+    std::map<std::string, std::pair<std::set<std::string>, Numbers>> all;
+    for (const auto& [key, vertex] : graph.vertices) all[key] = {vertex.labels, vertex.properties};
+    return all;
+  };
+  auto edges = [](const ReferenceGraph& graph) {
+    std::map<std::tuple<std::string, std::string, std::string, std::int64_t>, std::pair<double, Numbers>> all;
+    for (const auto& [slot, edge] : graph.edges) all[slot] = {edge.weight, edge.properties};
+    return all;
+  };
+  return vertices(one) == vertices(other) && edges(one) == edges(other);
 }
 
 }  // namespace engram::test

@@ -11,12 +11,6 @@ inline Submission submission_of(Session& session, const SpaceCommand& command) {
   return session.command(command.space, [&](schema::Command::Builder out) { write(command, out); });
 }
 
-inline std::vector<PartitionCore*> cores_of(SimulatedNode& node) {
-  std::vector<PartitionCore*> cores;
-  for (std::uint16_t i = 0; i < node.partitions(); ++i) cores.push_back(&node.core({i}));
-  return cores;
-}
-
 inline std::vector<PartitionId> partitions_of(const SimulatedNode& node, const SpaceRoute& space) {
   std::vector<PartitionId> all;
   for (std::uint16_t i = 0; i < node.partitions(); ++i)
@@ -155,17 +149,6 @@ inline void check_nothing_left(SimulatedNode& node, const SpaceModel& model) {
     none_but(WarmTable::postings, of_a_space);
     none_but(WarmTable::vertices, vertex);
     none_but(WarmTable::ordered, of_an_index);
-  }
-}
-
-/// Stops cleanly and starts: nothing is replayed, and nothing was left to be decided.
-inline void stop_and_start(SimulatedNode& node) {
-  node.stop();
-  node.restart();
-  CHECK(node.replayed() == 0);
-  for (PartitionCore* core : cores_of(node)) {
-    CHECK(!core->undecided());
-    CHECK(core->decisions().empty());
   }
 }
 

@@ -67,11 +67,16 @@ void run_sequence(const SimulationOptions& options, std::uint64_t seed, int comm
     }
     if (batches.one_in(8)) node.tick(31'000);  // old enough to be written back
     if (restarts && batches.one_in(12)) {
-      node.crash();
-      node.restart();
+      if (!options.warm_directory.empty() && batches.one_in(2)) {
+        stop_and_start(node);
+      } else {
+        node.crash();
+        node.restart();
+      }
       node.settle();  // as the engine does before it lets anybody in
     }
   }
+  if (!options.warm_directory.empty()) stop_and_start(node);
   node.settle();
   check_graph(GraphReader(node, SpaceId{0}).read(), model.graph);
   for (std::uint16_t i = 0; i < options.partitions; ++i) CHECK(node.state_of({i}) == node.replayed_state_of({i}));

@@ -75,20 +75,6 @@ void race(SimulatedNode& node, std::mt19937_64& random, std::vector<Racer>& race
   FAIL("commands are not answered");
 }
 
-bool equal(const ReferenceGraph& one, const ReferenceGraph& other) {
-  auto vertices = [](const ReferenceGraph& graph) {
-    std::map<std::string, std::pair<std::set<std::string>, Numbers>> all;
-    for (const auto& [key, vertex] : graph.vertices) all[key] = {vertex.labels, vertex.properties};
-    return all;
-  };
-  auto edges = [](const ReferenceGraph& graph) {
-    std::map<std::tuple<std::string, std::string, std::string, std::int64_t>, std::pair<double, Numbers>> all;
-    for (const auto& [slot, edge] : graph.edges) all[slot] = {edge.weight, edge.properties};
-    return all;
-  };
-  return vertices(one) == vertices(other) && edges(one) == edges(other);
-}
-
 bool some_order_explains(const std::vector<Racer>& racers, const CommandModel& before, const ReferenceGraph& after) {
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < racers.size(); ++i) order.push_back(i);

@@ -9,11 +9,6 @@ using namespace engram::test;
 
 namespace {
 
-/// The disk of the test may be slow, and thousands of short histories are many stores.
-std::filesystem::path fast_directory() {
-  return std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
-}
-
 class History {
  public:
   History(const SimulationOptions& options, std::uint64_t seed)
