@@ -47,6 +47,8 @@ struct PeerCommandMail {
 struct DurableMail {
   Lsn lsn;
 };
+/// Goes on applying what is durable, behind what else has come.
+struct ApplyMail {};
 /// The log had no room: the records from `first` on were not written, and their numbers are free again.
 struct RefusedMail {
   Lsn first;
@@ -74,13 +76,15 @@ struct RecoveredMail {
   ReplyPortPtr port;  // answered once nothing of before is undecided any more
 };
 struct TickMail {};
+/// Goes on taking the changes that are to be written back.
+struct TakeMail {};
 /// Flush everything to the warm store, then reply (shutdown).
 struct FlushMail {
   ReplyPortPtr port;
 };
 
-using Mail = std::variant<RequestMail, SubmitMail, PeerCommandMail, DurableMail, RefusedMail, LoadedMail,
-                          WrittenBackMail, TargetsMail, RecoveredMail, TickMail,
-                          FlushMail>;
+using Mail = std::variant<RequestMail, SubmitMail, PeerCommandMail, DurableMail, ApplyMail, RefusedMail,
+                          LoadedMail, WrittenBackMail, TargetsMail, RecoveredMail, TickMail,
+                          TakeMail, FlushMail>;
 
 }  // namespace engram

@@ -39,6 +39,8 @@ class PartitionHost {
   virtual void wake_in(std::int64_t duration_ns) = 0;
   /// Damage that was found beside reads and commands, which would answer it: for the log.
   virtual void report_unreadable(const Status& status) = 0;
+  /// Answered by a TakeMail after a pause in which others may run.
+  virtual void take_soon() = 0;
   /// Something that must not be: the process has to stop.
   [[noreturn]] virtual void panic(const Status& status) = 0;
 };
@@ -46,8 +48,10 @@ class PartitionHost {
 struct PartitionLimits {
   std::size_t max_pending_bytes = std::size_t{64} << 20;  // logged but not applied yet
   std::size_t max_pending_records = 65'536;
+  std::size_t apply_slice_bytes = std::size_t{64} << 10;  // of commands applied in a row: about a millisecond of pause
   std::size_t write_back_bytes = std::size_t{128} << 20;  // dirty bytes that start a write-back
   std::int64_t write_back_after_ns = 30'000'000'000;      // age of dirty state that starts one
+  std::size_t write_back_step = 512;                      // vertices taken at a time: less than a millisecond of pause
   std::size_t max_dirty_bytes = std::size_t{1} << 30;     // over this, writes are refused
 };
 
@@ -90,12 +94,14 @@ class Partition {
   void on(SubmitMail mail);
   void on(PeerCommandMail mail);
   void on(DurableMail mail);
+  void on(ApplyMail mail);
   void on(RefusedMail mail);
   void on(LoadedMail mail);
   void on(WrittenBackMail mail);
   void on(TargetsMail mail);
   void on(RecoveredMail mail);
   void on(TickMail mail);
+  void on(TakeMail mail);
   void on(FlushMail mail);
 
   // Log and apply.
@@ -117,6 +123,7 @@ class Partition {
   // Write-back and housekeeping.
   [[nodiscard]] bool unwritten() const { return core_.applied() != written_back_ || index_changed_; }
   void maybe_write_back(bool now);
+  void take_changes(std::size_t vertices);
   void retry_write_back();
   void continue_flush();
   void housekeeping();
@@ -162,6 +169,7 @@ class Partition {
   std::size_t pending_bytes_ = 0;
   bool apply_waits_ = false;  // for a load
   int apply_loads_ = 0;       // for the record in front
+  bool apply_goes_on_ = false;  // an ApplyMail is on its way
   static constexpr int max_loads = 4;
   static constexpr std::int64_t retry_pause_ns = 1'000'000;  // after a conflict, growing
   std::vector<Again> again_;
@@ -175,6 +183,8 @@ class Partition {
   std::vector<HeldRead> held_reads_;
 
   bool write_back_running_ = false;
+  bool taking_ = false;  // the first part of it: the changes of the cut are not all taken yet
+  Lsn cut_;
   Status store_full_;  // what the last try to write back failed with; it is tried again
   std::int64_t write_back_again_ns_ = 0;
   Lsn written_back_;

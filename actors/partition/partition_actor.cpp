@@ -8,6 +8,7 @@ namespace engram {
 namespace {
 
 constexpr std::size_t trim_pad_bytes = std::size_t{16} << 20;
+constexpr std::chrono::microseconds take_pause{500};
 constexpr std::int64_t report_again_ns = 1'000'000'000;  // a client may ask for what is damaged again and again
 
 }  // namespace
@@ -79,6 +80,12 @@ void PartitionRuntime::write_back_again() {
 
 void PartitionRuntime::wake_in(std::int64_t duration_ns) {
   actor_->delayed_send(actor_, std::chrono::nanoseconds(duration_ns), std::make_shared<Mail>(TickMail{}));
+}
+
+void PartitionRuntime::take_soon() {
+  // Behind a pause and not at the end of the mailbox: an event loop may be what runs the partition just now, and would
+  // take it all.
+  actor_->delayed_send(actor_, take_pause, std::make_shared<Mail>(TakeMail{}));
 }
 
 void PartitionRuntime::panic(const Status& status) {

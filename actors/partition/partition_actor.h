@@ -51,6 +51,7 @@ class PartitionRuntime final : public PartitionHost {
   void write_back_again() override;
   void wake_in(std::int64_t duration_ns) override;
   void report_unreadable(const Status& status) override;
+  void take_soon() override;
   [[noreturn]] void panic(const Status& status) override;
 
  private:

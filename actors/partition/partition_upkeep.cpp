@@ -1,6 +1,7 @@
 // What a partition does beside commands and reads: write-back, purges, building indexes.
 
 #include <algorithm>
+#include <limits>
 
 #include "actors/partition/partition.h"
 #include "actors/partition/transaction_messages.h"
@@ -9,10 +10,12 @@ namespace engram {
 namespace {
 
 constexpr std::int64_t write_back_pause_ns = 1'000'000'000;  // while the disk is full
+constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
 
 void Partition::maybe_write_back(bool now) {
+  if (taking_ && now) return take_changes(all);
   if (write_back_running_ || !unwritten()) return;
   std::size_t dirty = core_.graph().hot().dirty_bytes() + core_.graph().ordered().bytes();
   if (dirty_since_ns_ == 0) dirty_since_ns_ = clock_.monotonic_ns();
@@ -21,7 +24,20 @@ void Partition::maybe_write_back(bool now) {
   write_back_running_ = true;
   dirty_since_ns_ = 0;
   index_changed_ = false;
-  host_.write_back(core_.take_changes(), core_.applied());
+  cut_ = core_.applied();
+  core_.cut();
+  taking_ = true;
+  take_changes(now ? all : limits_.write_back_step);
+}
+
+void Partition::take_changes(std::size_t vertices) {
+  taking_ = !core_.take_some(vertices);
+  if (taking_) return host_.take_soon();
+  host_.write_back(core_.take_changes(), cut_);
+}
+
+void Partition::on(TakeMail) {
+  if (taking_) take_changes(limits_.write_back_step);
 }
 
 void Partition::retry_write_back() {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <roaring/roaring64map.hh>
+
 #include "storage/base/checksum.h"
 #include "storage/hot/key_index.h"
 #include "storage/hot/vertex_head.h"
@@ -12,9 +14,10 @@ namespace engram {
 namespace {
 
 constexpr std::size_t unit_bytes = 16;
+constexpr std::size_t dirty_entry_bytes = 8;  // in a set of ids: two where they lie close, more where they are far apart
 
 bool is_clean(const HotVertex& vertex) {
-  return !vertex.head_dirty && !vertex.listed && !vertex.in_flight && !vertex.out.dirty() && !vertex.in.dirty();
+  return !vertex.head_dirty && vertex.listed == 0 && !vertex.in_flight && !vertex.out.dirty() && !vertex.in.dirty();
 }
 
 }  // namespace
@@ -24,7 +27,14 @@ struct HotTier::Impl {
   std::uint64_t key_hash_seed;
   VertexPool pool;
   KeyIndex keys;
-  std::vector<LocalId> dirty;
+  // Two sets in turns: what is dirty, and what is due. Sorted as they grow: to sort all at the cut would be a pause.
+  struct Listed {
+    Roaring64Map ids;
+    std::size_t count = 0;  // to count them is not O(1)
+  };
+  std::array<Listed, 2> listed;
+  std::uint8_t dirty_set = 1;
+  std::optional<Roaring64Map::const_iterator> next_due;
   std::uint64_t part_units = 0;
   std::uint64_t dirty_units = 0;
   std::uint64_t evictions = 0;
@@ -79,7 +89,7 @@ struct HotTier::Impl {
     std::uint64_t before = record.units();
     record.update_sizes();
     std::uint64_t now = record.units();
-    bool dirty_now = record.vertex.listed || record.vertex.in_flight;
+    bool dirty_now = record.vertex.listed != 0 || record.vertex.in_flight;
     part_units += now - before;
     dirty_units += (dirty_now ? now : 0) - (record.counted_dirty ? before : 0);
     record.counted_dirty = dirty_now;
@@ -91,8 +101,12 @@ struct HotTier::Impl {
     ++evictions;
   }
 
+  [[nodiscard]] Listed& dirty() { return listed[dirty_set - 1]; }
+  [[nodiscard]] Listed& due() { return listed[2 - dirty_set]; }
+
   [[nodiscard]] std::size_t bytes() const {
-    return part_units * unit_bytes + pool.memory_bytes() + keys.memory_bytes() + dirty.capacity() * sizeof(LocalId);
+    return part_units * unit_bytes + pool.memory_bytes() + keys.memory_bytes() +
+           (listed[0].count + listed[1].count) * dirty_entry_bytes;
   }
 };
 
@@ -127,27 +141,40 @@ void HotTier::account(LocalId id) {
 
 void HotTier::mark_dirty(LocalId id) {
   VertexRecord* record = impl_->find(id);
-  if (record == nullptr) {
-    impl_->dirty.push_back(id);
-    return;
-  }
-  if (!record->vertex.listed) impl_->dirty.push_back(id);
-  record->vertex.listed = true;
+  if (record == nullptr || record->vertex.listed != impl_->dirty_set)
+    if (impl_->dirty().ids.addChecked(id.value)) ++impl_->dirty().count;
+  if (record == nullptr) return;
+  record->vertex.listed = impl_->dirty_set;
   impl_->account(*record);
 }
 
-std::vector<LocalId> HotTier::take_dirty() {
-  std::vector<LocalId> taken = std::exchange(impl_->dirty, {});
-  std::sort(taken.begin(), taken.end());
-  taken.erase(std::unique(taken.begin(), taken.end()), taken.end());
-  for (LocalId id : taken) {
-    VertexRecord* record = impl_->find(id);
-    if (record == nullptr) continue;
-    record->vertex.listed = false;
-    impl_->account(*record);
-  }
-  return taken;
+void HotTier::cut() {
+  impl_->due() = {};
+  impl_->dirty_set = impl_->dirty_set == 1 ? 2 : 1;
+  impl_->next_due.emplace(impl_->due().ids.begin());
 }
+
+std::optional<LocalId> HotTier::next_due() {
+  if (!impl_->next_due) return std::nullopt;
+  if (*impl_->next_due == impl_->due().ids.end()) {
+    impl_->next_due.reset();
+    impl_->due() = {};
+    return std::nullopt;
+  }
+  LocalId id{**impl_->next_due};
+  ++*impl_->next_due;
+  return id;
+}
+
+HotVertex* HotTier::take_due(LocalId id) {
+  VertexRecord* record = impl_->find(id);
+  if (record == nullptr || record->vertex.listed == 0 || record->vertex.listed == impl_->dirty_set) return nullptr;
+  record->vertex.listed = 0;
+  record->vertex.in_flight = true;
+  return &record->vertex;
+}
+
+std::size_t HotTier::due() const { return impl_->due().count; }
 
 void HotTier::index_key(SpaceId space, std::string_view key, LocalId id) {
   RecordNumber number = impl_->pool.number_of(id);
@@ -225,10 +252,10 @@ std::size_t HotTier::evict(std::size_t budget) {
   return evicted;
 }
 
-void HotTier::set_in_flight(LocalId id, bool in_flight) {
+void HotTier::landed(LocalId id) {
   VertexRecord* record = impl_->find(id);
   if (record == nullptr) return;
-  record->vertex.in_flight = in_flight;
+  record->vertex.in_flight = false;
   impl_->account(*record);
 }
 

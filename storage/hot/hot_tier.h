@@ -24,7 +24,7 @@ struct HotVertex {
   Adjacency out;
   Adjacency in;
   bool head_dirty = false;   // changed since it was last handed to the write-back
-  bool listed = false;       // it is in the tier's list of dirty vertices
+  std::uint8_t listed = 0;   // the set of dirty vertices that it is in: 1 or 2, in turns; 0: in none
   bool in_flight = false;    // handed to a write-back that is not committed yet: must not be evicted
   bool visited = false;      // SIEVE's bit
 
@@ -54,10 +54,18 @@ class HotTier {
 
   /// After any change to a vertex's parts: brings the byte count up to date. O(1).
   void account(LocalId id);
-  /// After a change that the warm store has to learn of: also puts it on the list of dirty vertices.
+  /// After a change that the warm store has to learn of: also puts it among the dirty vertices. One that is due has to be
+  /// taken before it is changed.
   void mark_dirty(LocalId id);
-  /// The vertices marked dirty since the last call, in ascending order, each once (also ones that were erased since).
-  std::vector<LocalId> take_dirty();
+
+  /// A write-back takes the dirty vertices as they were at one moment, the cut, but not all at once: after the cut what
+  /// was dirty is due, until it was taken. Whoever changes a vertex takes it first. Only once nothing is due any more.
+  void cut();
+  /// The next in ascending order, whether it was taken meanwhile or not; nothing once all were named. O(1).
+  std::optional<LocalId> next_due();
+  /// The vertex if it is due, and in flight from now on; null if it is not, or was erased.
+  HotVertex* take_due(LocalId id);
+  [[nodiscard]] std::size_t due() const;  // at most so many are left
 
   /// The key index holds the vertices whose head is here: the owner adds them once they are obtained, and removes them
   /// before the vertex is erased. A vertex without a head is not found and may drop out of the index.
@@ -74,7 +82,7 @@ class HotTier {
   void prefetch_keys(SpaceId space, std::span<const KeyHint> keys) const;
 
   [[nodiscard]] std::size_t bytes() const;         // of all parts, records and tables
-  [[nodiscard]] std::size_t dirty_bytes() const;   // of the vertices on the dirty list and in flight
+  [[nodiscard]] std::size_t dirty_bytes() const;   // of the vertices that are dirty, due or in flight
   [[nodiscard]] std::size_t limit_bytes() const;
   [[nodiscard]] std::size_t vertices() const;      // that have any part here
   [[nodiscard]] std::uint64_t evictions() const;
@@ -82,7 +90,8 @@ class HotTier {
   /// Evicts clean vertices until the tier is within its limit or `budget` vertices were looked at. Unindexes their keys.
   /// Returns how many went.
   std::size_t evict(std::size_t budget);
-  void set_in_flight(LocalId id, bool in_flight);
+  /// What was taken is in the warm store.
+  void landed(LocalId id);
 
   /// In ascending order of ids. `visit` must not add or erase vertices.
   void for_each(const std::function<void(LocalId, HotVertex&)>& visit);

@@ -36,6 +36,9 @@ class SimulatedNode::Host final : public PartitionHost {
       node_.deliver(from_disk, self_, WrittenBackMail{status, applied_});
     });
   }
+  void take_soon() override {
+    node_.disk_.push_back([this] { node_.deliver(from_disk, self_, TakeMail{}); });
+  }
   void wake_in(std::int64_t) override {}  // the test's ticks come often enough
   void report_unreadable(const Status& status) override { node_.unreadable_.push_back(status.message()); }
   [[noreturn]] void panic(const Status& status) override {
@@ -79,6 +82,8 @@ void SimulatedNode::open_partitions() {
   for (std::uint16_t i = 0; i < options_.partitions; ++i) {
     PartitionLimits limits;
     limits.write_back_bytes = options_.write_back_bytes;
+    limits.apply_slice_bytes = 1;
+    limits.write_back_step = 2;  // so that much comes in between
     if (options_.warm_directory.empty()) {
       limits.write_back_after_ns = std::int64_t{1} << 62;
       stores_.push_back(nullptr);

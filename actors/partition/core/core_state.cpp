@@ -73,12 +73,10 @@ Status PartitionCore::open(const WarmStore* store) {
   return graph_.open(store, graph_.next_local());
 }
 
-std::vector<WarmChange> PartitionCore::take_changes() {
-  std::vector<WarmChange> changes;
-  graph_.take_changes(changes);
-  sessions_.take_changes(changes);
-  save_state(changes);
-  return changes;
+void PartitionCore::cut() {
+  graph_.cut();
+  sessions_.take_changes(graph_.changes());
+  save_state(graph_.changes());
 }
 
 void PartitionCore::save_state(std::vector<WarmChange>& out) {

@@ -308,6 +308,7 @@ void Graph::commit() {
 }
 
 void Graph::save(LocalId id) {
+  take_due(id);
   if (!undo_ || !saved_ids_.insert(id).second) return;
   const HotVertex* hot = hot_.peek(id);
   if (hot == nullptr || !hot->head) {

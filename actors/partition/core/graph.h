@@ -70,8 +70,14 @@ class Graph {
   void rollback();
 
   // --- write-back ---
-  /// Everything that changed since the last call; kept in flight until `committed`.
-  void take_changes(std::vector<WarmChange>& out);
+  // Everything that changed, as it is at one moment, the cut. To read all dirty vertices at that moment would be a pause of
+  // a second after a load: they are taken step by step, and one that is about to change is taken before.
+  void cut();
+  /// Takes up to so many vertices of the cut; true once it has all of them.
+  bool take_some(std::size_t vertices);
+  /// What belongs to the cut: others (sessions, counters) add theirs at the moment of the cut. Once all is taken it is
+  /// handed to the write-back, and in flight until `committed`.
+  [[nodiscard]] std::vector<WarmChange>& changes() { return changes_; }
   void committed();
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
@@ -114,6 +120,8 @@ class Graph {
   HotVertex* load_now(LocalId id, bool head, std::optional<Side> side);
   Presence find_key_in_warm(SpaceId space, std::string_view key, LocalId& id);
   void install_head(LocalId id, BlobRef head);
+  void take_due(LocalId id);
+  /// Before any change of a vertex: its state of the cut for the write-back, and of before the share for the undo.
   void save(LocalId id);
   void restore(Saved saved);
   void index_head(Space& space, LocalId id, const BlobRef& before, const BlobRef& after);
@@ -143,6 +151,7 @@ class Graph {
   absl::flat_hash_map<LocalId, Tombstone> tombstones_;  // deleted, and the warm store does not know yet
   std::vector<LocalId> buried_in_flight_;
   std::vector<LocalId> in_flight_;
+  std::vector<WarmChange> changes_;  // of the cut
 
   bool undo_ = false;
   Space* undo_space_ = nullptr;

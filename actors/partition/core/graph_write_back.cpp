@@ -14,47 +14,55 @@ void put_key(std::vector<WarmChange>& out, const BlobRef& head, LocalId id) {
 
 }  // namespace
 
-void Graph::take_changes(std::vector<WarmChange>& out) {
+void Graph::cut() {
   ++generation_;
   absent_ids_.clear();
   absent_keys_.clear();
-  std::vector<LocalId> dirty = hot_.take_dirty();
-  out.reserve(out.size() + dirty.size() * 3);
+  hot_.cut();
+  changes_.reserve(hot_.due() * 4 + tombstones_.size() * 4);
   // Deletions first: a key that was deleted and made again ends with its new id.
   for (auto& [id, tombstone] : tombstones_) {
-    out.push_back({WarmTable::vertices, warm_vertex_key(id), {}});
-    out.push_back({WarmTable::keys, std::move(tombstone.key_hash), {}});
-    for (WarmChange& edge : tombstone.edges) out.push_back(std::move(edge));
+    changes_.push_back({WarmTable::vertices, warm_vertex_key(id), {}});
+    changes_.push_back({WarmTable::keys, std::move(tombstone.key_hash), {}});
+    for (WarmChange& edge : tombstone.edges) changes_.push_back(std::move(edge));
     tombstone.edges.clear();
     buried_in_flight_.push_back(id);
   }
-  for (LocalId id : dirty) {
-    const HotVertex* known = hot_.peek(id);
-    if (known == nullptr) continue;
-    auto& hot = const_cast<HotVertex&>(*known);  // not through find: a write-back is no use of the vertex
-    if (hot.head_dirty) {
-      out.push_back({WarmTable::vertices, warm_vertex_key(id), hot.head});
-      put_key(out, hot.head, id);
-      hot.head_dirty = false;
-    }
-    for (Side side : {Side::out, Side::in}) {
-      if (!hot.edges(side).loaded() || !hot.edges(side).dirty()) continue;
-      hot.edges(side).take_changes([&](const EdgeSlot& separator, BlobRef chunk) {
-        out.push_back({WarmTable::edges, warm_chunk_key(id, side, separator), std::move(chunk)});
-      });
-    }
-    hot_.set_in_flight(id, true);
-    in_flight_.push_back(id);
+  dictionary_.take_changes(changes_);
+  spaces_.take_changes(changes_);
+  postings_.take_changes(changes_);
+  ordered_.take_changes(changes_);
+}
+
+bool Graph::take_some(std::size_t vertices) {
+  for (; vertices > 0; --vertices) {
+    std::optional<LocalId> id = hot_.next_due();
+    if (!id) return true;
+    take_due(*id);
   }
-  dictionary_.take_changes(out);
-  spaces_.take_changes(out);
-  postings_.take_changes(out);
-  ordered_.take_changes(out);
+  return false;
+}
+
+void Graph::take_due(LocalId id) {
+  HotVertex* hot = hot_.take_due(id);
+  if (hot == nullptr) return;
+  if (hot->head_dirty) {
+    changes_.push_back({WarmTable::vertices, warm_vertex_key(id), hot->head});
+    put_key(changes_, hot->head, id);
+    hot->head_dirty = false;
+  }
+  for (Side side : {Side::out, Side::in}) {
+    if (!hot->edges(side).loaded() || !hot->edges(side).dirty()) continue;
+    hot->edges(side).take_changes([&](const EdgeSlot& separator, BlobRef chunk) {
+      changes_.push_back({WarmTable::edges, warm_chunk_key(id, side, separator), std::move(chunk)});
+    });
+  }
+  in_flight_.push_back(id);
 }
 
 void Graph::committed() {
   ++generation_;  // what was read before the commit may have what the tombstones that go now would keep out
-  for (LocalId id : in_flight_) hot_.set_in_flight(id, false);
+  for (LocalId id : in_flight_) hot_.landed(id);
   in_flight_.clear();
   for (LocalId id : buried_in_flight_) tombstones_.erase(id);
   buried_in_flight_.clear();

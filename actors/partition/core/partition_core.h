@@ -108,8 +108,13 @@ class PartitionCore {
     return sessions_.find(session, sequence);
   }
 
-  /// All changes since the last call and the LSN that they belong to.
-  std::vector<WarmChange> take_changes();
+  /// A write-back: the state as it is now is what will be written, and `applied()` its LSN. The changes are then taken
+  /// step by step, in between which commands may be applied (Graph::cut).
+  void cut();
+  /// True once all is taken.
+  bool take_some(std::size_t vertices) { return graph_.take_some(vertices); }
+  /// What was taken, all of it by now.
+  std::vector<WarmChange> take_changes() { return std::exchange(graph_.changes(), {}); }
   void written_back() { graph_.committed(); }
 
   Graph& graph() { return graph_; }

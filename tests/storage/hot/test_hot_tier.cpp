@@ -111,7 +111,15 @@ TEST_CASE("dirty vertices and such in flight are not evicted") {
     tier.obtain({1}).out.put({{{1}, {1}, 0}});
   }
   SECTION("on the dirty list") { tier.mark_dirty({1}); }
-  SECTION("in flight") { tier.set_in_flight({1}, true); }
+  SECTION("due") {
+    tier.mark_dirty({1});
+    tier.cut();
+  }
+  SECTION("in flight") {
+    tier.mark_dirty({1});
+    tier.cut();
+    REQUIRE(tier.take_due({1}) != nullptr);
+  }
   tier.evict(100);
   CHECK(tier.vertices() == 1);
 }
@@ -125,19 +133,58 @@ TEST_CASE("a clean vertex goes after its second look at the latest") {
   CHECK(tier.evict(1) == 0);
 }
 
-TEST_CASE("the dirty list names each vertex once, in order, erased ones too") {
+std::vector<LocalId> cut(HotTier& tier) {
+  std::vector<LocalId> due;
+  tier.cut();
+  while (auto id = tier.next_due()) due.push_back(*id);
+  return due;
+}
+
+TEST_CASE("a cut names each dirty vertex once, in order, erased ones too") {
   HotTier tier(unlimited);
   for (std::uint64_t i : {7, 3, 9}) add(tier, i);
   for (std::uint64_t i : {7, 3, 7, 9, 3}) tier.mark_dirty({i});
   tier.erase({9});
   tier.mark_dirty({9});
-  CHECK(tier.take_dirty() == std::vector<LocalId>{{3}, {7}, {9}});
-  CHECK(tier.take_dirty().empty());
+  CHECK(cut(tier) == std::vector<LocalId>{{3}, {7}, {9}});
+  CHECK(tier.take_due({3}) != nullptr);
+  CHECK(tier.take_due({7}) != nullptr);
+  CHECK(tier.take_due({9}) == nullptr);
+  CHECK(cut(tier).empty());
   tier.mark_dirty({3});
-  CHECK(tier.take_dirty() == std::vector<LocalId>{{3}});
+  CHECK(cut(tier) == std::vector<LocalId>{{3}});
 }
 
-TEST_CASE("dirty bytes are those on the list and in flight") {
+TEST_CASE("what is dirty when the cut is made is due until it is taken, what becomes dirty later is for the next") {
+  HotTier tier(unlimited);
+  for (std::uint64_t i : {1, 2, 3}) add(tier, i);
+  tier.mark_dirty({1});
+  tier.mark_dirty({2});
+  tier.cut();
+  tier.mark_dirty({3});
+  CHECK(tier.take_due({3}) == nullptr);
+  CHECK(tier.take_due({2}) != nullptr);  // about to change: taken before its turn
+  tier.mark_dirty({2});
+  CHECK(tier.take_due({2}) == nullptr);  // the change is not of this cut
+  CHECK(tier.next_due() == LocalId{1});
+  CHECK(tier.take_due({1}) != nullptr);
+  CHECK(tier.next_due() == LocalId{2});
+  CHECK(tier.next_due() == std::nullopt);
+  CHECK(cut(tier) == std::vector<LocalId>{{2}, {3}});
+}
+
+TEST_CASE("what was taken and has landed may go") {
+  HotTier tier(0);
+  add(tier, 1);
+  tier.mark_dirty({1});
+  tier.cut();
+  REQUIRE(tier.take_due({1}) != nullptr);
+  tier.landed({1});
+  tier.evict(10);
+  CHECK(tier.vertices() == 0);
+}
+
+TEST_CASE("dirty bytes are those that are dirty, due and in flight") {
   HotTier tier(unlimited);
   add(tier, 1);
   add(tier, 2);
@@ -148,11 +195,13 @@ TEST_CASE("dirty bytes are those on the list and in flight") {
   CHECK(listed > 2000);
   tier.mark_dirty({1});
   CHECK(tier.dirty_bytes() == listed);
-  for (LocalId id : tier.take_dirty()) tier.set_in_flight(id, true);
+  tier.cut();
+  CHECK(tier.dirty_bytes() == listed);
+  CHECK(tier.take_due({1}) != nullptr);
   CHECK(tier.dirty_bytes() == listed);
   add_edges(tier, 1, 3000);
   CHECK(tier.dirty_bytes() > 2 * listed);
-  tier.set_in_flight({1}, false);
+  tier.landed({1});
   CHECK(tier.dirty_bytes() == 0);
 }
 
