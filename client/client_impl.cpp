@@ -8,7 +8,7 @@ namespace engram::client {
 namespace {
 
 // What was given up as unknown is remembered for ask_again, so many of them.
-constexpr std::size_t max_outstanding = 1024;
+constexpr std::size_t max_given_up = 1024;
 
 std::uint64_t system_random() {
   static thread_local std::random_device device;
@@ -165,10 +165,21 @@ Status Client::Impl::check_space() const {
 }
 
 std::uint64_t Client::Impl::begin_sequence() {
-  if (outstanding_.size() >= max_outstanding) outstanding_.erase(outstanding_.begin());
   auto sequence = next_sequence_++;
   outstanding_.insert(sequence);
   return sequence;
+}
+
+void Client::Impl::end_sequence(std::uint64_t sequence) {
+  outstanding_.erase(sequence);
+  given_up_.erase(sequence);
+}
+
+void Client::Impl::give_up_sequence(std::uint64_t sequence) {
+  if (!is_outstanding(sequence)) return;   // of a session before this one
+  given_up_.insert(sequence);
+  // Never one that is on its way: the engine refuses to repeat what is below the lowest outstanding number.
+  if (given_up_.size() > max_given_up) end_sequence(*given_up_.begin());
 }
 
 CommandHeader Client::Impl::header(std::uint64_t sequence, SpaceId space) const {
@@ -179,6 +190,7 @@ CommandHeader Client::Impl::header(std::uint64_t sequence, SpaceId space) const 
 void Client::Impl::renew_session() {
   session_ = options_.random() | 1;
   outstanding_.clear();
+  given_up_.clear();
 }
 
 }  // namespace engram::client

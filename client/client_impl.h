@@ -84,8 +84,9 @@ class Client::Impl {
   }
   template <typename T>
   kj::Promise<kj::Maybe<T>> limited(kj::Promise<T> promise, kj::TimePoint when) {
-    // An absolute time: the loop's own idea of now is as old as its last turn.
-    auto late = timer().atTime(when).then([]() -> kj::Maybe<T> { return nullptr; });
+    // An absolute time: the loop's own idea of now is as old as its last turn. When a loop that stood still goes on, the
+    // timer and the answer are both due: what is in the socket already is read before the verdict.
+    auto late = timer().atTime(when).then([] { return kj::evalLast([]() -> kj::Maybe<T> { return nullptr; }); });
     return promise.then([](T&& value) -> kj::Maybe<T> { return kj::mv(value); }).exclusiveJoin(kj::mv(late));
   }
 
@@ -115,7 +116,12 @@ class Client::Impl {
 
   // --- The session that makes changes safe to repeat
   std::uint64_t begin_sequence();
-  void end_sequence(std::uint64_t sequence) { outstanding_.erase(sequence); }
+  /// Its outcome is known: the engine may forget it.
+  void end_sequence(std::uint64_t sequence);
+  /// Its outcome stays unknown: it is remembered for ask_again, until too many are.
+  void give_up_sequence(std::uint64_t sequence);
+  /// It is on its way again.
+  void resume_sequence(std::uint64_t sequence) { given_up_.erase(sequence); }
   [[nodiscard]] bool is_outstanding(std::uint64_t sequence) const { return outstanding_.contains(sequence); }
   CommandHeader header(std::uint64_t sequence, SpaceId space) const;
   /// The engine no longer knows the session: later changes use a new one.
@@ -138,7 +144,8 @@ class Client::Impl {
   SpaceInfo space_;
   std::uint64_t session_ = 0;
   std::uint64_t next_sequence_ = 1;
-  std::set<std::uint64_t> outstanding_;
+  std::set<std::uint64_t> outstanding_;   // on their way, or given up
+  std::set<std::uint64_t> given_up_;
 };
 
 template <typename T, typename MakeCall>

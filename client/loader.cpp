@@ -1,5 +1,6 @@
 #include "client/engram/loader.h"
 
+#include <algorithm>
 #include <deque>
 
 #include "client/client_impl.h"
@@ -20,8 +21,24 @@ struct InFlight {
 
 struct Loader::Impl {
   Impl(Client& loading, LoaderOptions chosen) : client(loading.impl()), options(std::move(chosen)) {
-    if (options.in_flight == 0) options.in_flight = 1;
+    options.in_flight = std::clamp(options.in_flight, 1U, LoaderOptions::max_in_flight);
   }
+
+  /// Lasts as long as the caller is within the loader. Whatever it does elsewhere, such as waiting for its own input, is
+  /// not the engine's time.
+  class Visit {
+   public:
+    explicit Visit(Impl& loader) : loader_(loader) {
+      auto away = now() - loader.left_at;
+      for (auto& waiting : loader.window) waiting->ticket.postpone(away);
+    }
+    ~Visit() { loader_.left_at = now(); }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+   private:
+    Impl& loader_;
+  };
 
   /// Waits for the oldest: batches end about in the order in which they were sent.
   void settle_oldest() {
@@ -55,6 +72,7 @@ struct Loader::Impl {
   LoadTotals totals;
   std::deque<std::unique_ptr<InFlight>> window;
   Status stopped;
+  kj::TimePoint left_at = now();   // when add() or flush() last returned
 };
 
 Loader::Loader(Client& client, LoaderOptions options) : impl_(std::make_unique<Impl>(client, std::move(options))) {}
@@ -62,6 +80,7 @@ Loader::~Loader() = default;
 
 Status Loader::add(Batch batch) {
   auto& loader = *impl_;
+  Impl::Visit visit(loader);
   while (loader.stopped.ok() && loader.window.size() >= loader.options.in_flight) loader.settle_oldest();
   if (!loader.stopped.ok()) return loader.stopped;
   loader.window.push_back(std::make_unique<InFlight>(loader.client, std::move(batch), loader.options.timeout_ms));
@@ -72,6 +91,7 @@ Status Loader::add(Batch batch) {
 
 Status Loader::flush() {
   auto& loader = *impl_;
+  Impl::Visit visit(loader);
   while (loader.stopped.ok() && !loader.window.empty()) loader.settle_oldest();
   return loader.stopped;
 }

@@ -27,11 +27,19 @@ Ticket::Ticket(Client::Impl& client, Channel channel, MakeCommand make_command, 
       channel_(channel),
       make_command_(std::move(make_command)),
       deadline_(client.deadline_of(timeout_ms)),
+      answer_due_(deadline_),
       backoff_(client.options()) {}
 
+Ticket::~Ticket() {
+  if (!finished_ && sequence_ != 0) client_.give_up_sequence(sequence_);
+}
+
 void Ticket::start(std::uint64_t sequence) {
+  if (sequence != 0) {
+    unsure_ = true;
+    client_.resume_sequence(sequence);
+  }
   encode(sequence == 0 ? client_.begin_sequence() : sequence);
-  if (sequence != 0) unsure_ = true;
   if (client_.is_live() && fits()) send();
 }
 
@@ -44,6 +52,11 @@ void Ticket::send_if_stale() {
   if (!client_.is_live() || generation_ == client_.live().generation || attempts_ == 0) return;
   unsure_ = true;
   send();
+}
+
+void Ticket::postpone(kj::Duration away) {
+  deadline_ += away;
+  answer_due_ += away;
 }
 
 void Ticket::send() {
@@ -60,7 +73,8 @@ void Ticket::send() {
   }
   KJ_IF_MAYBE (promise, sent) {
     ++attempts_;
-    answer_ = client_.limited(kj::mv(*promise), client_.patience(limit_ms));
+    answer_due_ = client_.patience(limit_ms);
+    answer_ = promise->eagerlyEvaluate(nullptr);   // an answer is taken in when it comes, and not when it is asked for
   }
 }
 
@@ -104,7 +118,7 @@ Outcome Ticket::settle() {
     try {
       auto promise = kj::mv(KJ_ASSERT_NONNULL(answer_));
       answer_ = nullptr;
-      auto answer = promise.wait(client_.wait_scope());
+      auto answer = client_.wait_until(kj::mv(promise), answer_due_);
       KJ_IF_MAYBE (found, answer) {
         outcome = judge(kj::mv(*found));
       } else {
@@ -164,7 +178,12 @@ Outcome Ticket::give_up(Status status) {
 Outcome Ticket::finish(Fate fate, Outcome answer) {
   answer.fate = fate;
   answer.sequence = sequence_;
-  if (fate != Fate::unknown) client_.end_sequence(sequence_);
+  finished_ = true;
+  if (fate == Fate::unknown) {
+    client_.give_up_sequence(sequence_);
+  } else {
+    client_.end_sequence(sequence_);
+  }
   return answer;
 }
 

@@ -16,6 +16,10 @@ enum class Channel { writer, admin };
 class Ticket {
  public:
   Ticket(Client::Impl& client, Channel channel, MakeCommand make_command, std::uint32_t timeout_ms);
+  /// A ticket that was not settled leaves its number as one whose outcome is unknown.
+  ~Ticket();
+  Ticket(const Ticket&) = delete;
+  Ticket& operator=(const Ticket&) = delete;
 
   /// Takes a sequence number (or the given one, to ask again) and sends the command if there is a connection.
   void start(std::uint64_t sequence = 0);
@@ -23,6 +27,8 @@ class Ticket {
   Outcome settle();
   /// Sends again what was sent on a connection that is gone: a loader calls it for its whole window at once.
   void send_if_stale();
+  /// Moves the deadlines: for so long nobody ran the event loop, so that no answer could arrive.
+  void postpone(kj::Duration away);
   [[nodiscard]] unsigned attempts() const { return attempts_; }
 
  private:
@@ -40,6 +46,7 @@ class Ticket {
   Channel channel_;
   MakeCommand make_command_;
   kj::TimePoint deadline_;
+  kj::TimePoint answer_due_;
   Backoff backoff_;
   EncodedCommand command_;
   std::uint64_t sequence_ = 0;
@@ -47,7 +54,8 @@ class Ticket {
   unsigned attempts_ = 0;
   bool renewed_ = false;
   bool unsure_ = false;   // an attempt may have been executed without an answer
-  kj::Maybe<kj::Promise<kj::Maybe<Outcome>>> answer_;
+  bool finished_ = false;
+  kj::Maybe<kj::Promise<Outcome>> answer_;
   Status last_;
 };
 

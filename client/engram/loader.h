@@ -20,8 +20,14 @@ struct LoadTotals {
 };
 
 struct LoaderOptions {
-  std::uint32_t in_flight = 16;         // batches on their way at once
-  std::uint32_t timeout_ms = 120'000;   // for one batch, all its retries included
+  /// The engine answers a retry as long as it remembers no more answers of a session than 16,384.
+  static constexpr std::uint32_t max_in_flight = 8192;
+  /// Batches on their way at once: 1 to max_in_flight; what is outside counts as the nearest of both. An engine takes
+  /// `listen.max_calls_per_connection` (1024) at once and answers more with `overloaded`: they are sent again.
+  std::uint32_t in_flight = 16;
+  /// For one batch, all its retries included. Only time within add() and flush() counts: between them nobody looks for
+  /// answers.
+  std::uint32_t timeout_ms = 120'000;
   /// A batch failed, or its outcome is unknown, for good. True: go on without it. Without a function the load stops.
   std::function<bool(Batch& batch, const Outcome& outcome)> on_failure = {};
   /// After every committed batch.

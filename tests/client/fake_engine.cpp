@@ -1,5 +1,7 @@
 #include "tests/client/fake_engine.h"
 
+#include <algorithm>
+
 #include <capnp/rpc-twoparty.h>
 #include <capnp/serialize.h>
 
@@ -42,6 +44,7 @@ struct FakeWriter final : schema::Writer::Server {
         outcome.getError().setMessage("as the test wants it");
         return kj::READY_NOW;
       case Mishap::silence: return kj::NEVER_DONE;
+      case Mishap::late: engine.apply(command, outcome); return engine.after_ms(engine.late_ms);
     }
     return kj::READY_NOW;
   }
@@ -255,8 +258,18 @@ void FakeEngine::cut_connections() {
   impl->cutting = kj::evalLater([this] { impl->dying.clear(); }).eagerlyEvaluate([](kj::Exception&&) {});
 }
 
+kj::Promise<void> FakeEngine::after_ms(int milliseconds) {
+  return impl->io.provider->getTimer().afterDelay(milliseconds * kj::MILLISECONDS);
+}
+
 void FakeEngine::apply(schema::Command::Reader command, schema::Outcome::Builder outcome) {
   auto& done = session_table[{command.getSession(), command.getSequence()}];
+  auto& floor = session_floors[command.getSession()];
+  if (!done && command.getSequence() < floor) {
+    outcome.initError().setCode(schema::ErrorCode::SESSION_EXPIRED);
+    return;
+  }
+  floor = std::max(floor, std::min(command.getFirstIncomplete(), command.getSequence()));
   outcome.setDuplicate(done);
   outcome.setVersion(static_cast<std::uint64_t>(applied + 1));
   if (done) return;

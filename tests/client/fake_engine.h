@@ -24,6 +24,7 @@ struct Mishap {
     drop_after,    // ... after it was applied, before the reply
     answer,        // refused with `code`, not applied
     silence,       // never answered
+    late,          // applied at once, answered after `late_ms`
   };
   Kind kind = none;
   schema::ErrorCode code = schema::ErrorCode::NONE;
@@ -53,6 +54,7 @@ struct FakeEngine {
   std::vector<Submitted> submitted;   // in the order of arrival, retries included
   int applied = 0;                    // commands that changed the graph
   int connections = 0;
+  int late_ms = 0;
   int scan_cut_after_pages = 0;       // cut the connection behind so many pages, once
   bool read_only = false;
   std::uint32_t max_command_bytes = 4 * 1024 * 1024;
@@ -64,7 +66,9 @@ struct FakeEngine {
   kj::Own<Impl> impl;
   std::string token;
   std::map<std::pair<std::uint64_t, std::uint64_t>, bool> session_table;
+  std::map<std::uint64_t, std::uint64_t> session_floors;   // answers to the numbers below are forgotten
   void apply(schema::Command::Reader command, schema::Outcome::Builder outcome);
+  kj::Promise<void> after_ms(int milliseconds);
 };
 
 }  // namespace engram::client

@@ -2,46 +2,11 @@
 
 #include <catch2/catch.hpp>
 
-#include <chrono>
 #include <set>
 
-#include "client/client_impl.h"
-#include "client/engram/loader.h"
-#include "tests/client/fake_engine.h"
+#include "tests/client/client_script.h"
 
 namespace engram::client {
-
-namespace {
-
-struct Setup {
-  std::shared_ptr<kj::AsyncIoContext> loop = loop_of_this_thread();
-  FakeEngine engine{*loop};
-
-  Options options() {
-    Options options;
-    options.server = engine.address();
-    options.timeout_ms = 3000;
-    options.backoff_min_ms = 2;
-    options.backoff_max_ms = 20;
-    options.connect_wait_ms = 0;
-    return options;
-  }
-  Client client() { return client(options()); }
-  static Client client(const Options& options) {
-    auto connected = Client::connect(options);
-    INFO(connected.status().message());
-    REQUIRE(connected.ok());
-    return std::move(connected).value();
-  }
-};
-
-Batch one_vertex(const std::string& key) {
-  Batch batch(1);
-  batch.put_vertex(key, {.labels = {"Person"}});
-  return batch;
-}
-
-}  // namespace
 
 TEST_CASE("what was put is got, and its neighbours are named") {
   Setup setup;
@@ -266,54 +231,6 @@ TEST_CASE("a client without a space can do all that needs none, and says what is
   REQUIRE(client.use_space("mine").ok());
   CHECK(client.submit(one_vertex("ada")).committed());
   CHECK(client.get("ada").ok());
-}
-
-TEST_CASE("a load with lost connections, overload and conflicts ends whole, each batch once") {
-  Setup setup;
-  auto client = setup.client();
-  setup.engine.submit_mishaps = {{}, {Mishap::drop_after}, {}, {Mishap::answer, schema::ErrorCode::OVERLOADED},
-                                 {}, {Mishap::answer, schema::ErrorCode::CONFLICT}, {}, {Mishap::drop_before}};
-  for (int i = 0; i < 60; ++i) setup.engine.submit_mishaps.push_back({i % 13 == 0 ? Mishap::drop_after : Mishap::none});
-  Loader loader(client, {.in_flight = 8, .timeout_ms = 20000});
-  for (int i = 0; i < 100; ++i) REQUIRE(loader.add(one_vertex("v" + std::to_string(i))).ok());
-  auto status = loader.flush();
-  INFO(status.message());
-  REQUIRE(status.ok());
-  CHECK(setup.engine.applied == 100);
-  CHECK(setup.engine.vertices.size() == 100);
-  CHECK(loader.totals().batches == 100);
-  CHECK(loader.totals().operations == 100);
-  CHECK(loader.totals().retries > 5);
-}
-
-TEST_CASE("a load keeps a window in flight, and says which number is the lowest open one") {
-  Setup setup;
-  auto client = setup.client();
-  Loader loader(client, {.in_flight = 4});
-  for (int i = 0; i < 20; ++i) REQUIRE(loader.add(one_vertex("v" + std::to_string(i))).ok());
-  REQUIRE(loader.flush().ok());
-  std::uint64_t widest = 0;
-  for (const auto& submitted : setup.engine.submitted)
-    widest = std::max(widest, submitted.sequence - submitted.first_incomplete);
-  CHECK(widest == 3);
-}
-
-TEST_CASE("a load stops at a batch that fails, or goes on if it may") {
-  Setup setup;
-  auto client = setup.client();
-  setup.engine.submit_mishaps = {{}, {Mishap::answer, schema::ErrorCode::UNKNOWN_VERTEX}};
-  {
-    Loader loader(client, {.in_flight = 1});
-    for (int i = 0; i < 2; ++i) CHECK(loader.add(one_vertex("v" + std::to_string(i))).ok());
-    CHECK(loader.flush().code() == Code::unknown_vertex);
-    CHECK(loader.add(one_vertex("more")).code() == Code::unknown_vertex);
-  }
-  setup.engine.submit_mishaps = {{}, {Mishap::answer, schema::ErrorCode::UNKNOWN_VERTEX}};
-  Loader loader(client, {.in_flight = 2, .on_failure = [](Batch&, const Outcome&) { return true; }});
-  for (int i = 0; i < 5; ++i) CHECK(loader.add(one_vertex("w" + std::to_string(i))).ok());
-  CHECK(loader.flush().ok());
-  CHECK(loader.totals().batches == 4);
-  CHECK(loader.totals().failed == 1);
 }
 
 TEST_CASE("a scan is resumed behind its last page, and every vertex comes once") {
