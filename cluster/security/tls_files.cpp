@@ -95,33 +95,45 @@ Status check_use(const TlsMaterial& material, const TlsPaths& paths) {
                                          "): an RSA key has to have 2048 bits at least, a chain at most 10 certificates");
 }
 
-}  // namespace
-
-Result<TlsMaterial> load_tls_files(const TlsPaths& paths, const Clock& clock) {
-  Result<FileText> chain_file = read_public_file(paths.certificate, "the certificate file", max_pem_bytes);
-  if (!chain_file.ok()) return chain_file.status();
-  Result<FileText> key_file = read_secret_file(paths.key, "the key file", max_pem_bytes);
-  if (!key_file.ok()) return key_file.status();
-  Result<Certificates> chain = parse_certificates(chain_file->text, paths.certificate);
+/// The texts, of which nothing is known yet.
+Result<TlsMaterial> read_texts(const TlsPaths& paths) {
+  Result<FileText> chain = read_public_file(paths.certificate, "the certificate file", max_pem_bytes);
   if (!chain.ok()) return chain.status();
-  Result<Owned<EVP_PKEY>> key = parse_key(key_file->text, paths.key);
+  Result<FileText> key = read_secret_file(paths.key, "the key file", max_pem_bytes);
+  if (!key.ok()) return key.status();
+  TlsMaterial material;
+  material.certificate_chain_pem = std::move(chain->text);
+  material.private_key_pem = std::move(key->text);
+  if (paths.client_ca.empty()) return material;
+  Result<FileText> authorities = read_public_file(paths.client_ca, "the file of client authorities", max_pem_bytes);
+  if (!authorities.ok()) return authorities.status();
+  material.client_ca_pem = std::move(authorities->text);
+  return material;
+}
+
+/// Checks the texts, and finds out when they expire.
+Status check_texts(TlsMaterial& material, const TlsPaths& paths, const Clock& clock) {
+  Result<Certificates> chain = parse_certificates(material.certificate_chain_pem, paths.certificate);
+  if (!chain.ok()) return chain.status();
+  Result<Owned<EVP_PKEY>> key = parse_key(material.private_key_pem, paths.key);
   if (!key.ok()) return key.status();
   if (Status status = check_pair(*chain, (*key).get(), paths); !status.ok()) return status;
-
-  TlsMaterial material;
   material.not_after_ns = expiry_ns(*chain);
   if (material.not_after_ns <= clock.wall_ns())
     return bad_file(paths.certificate, "the certificate has expired: renew it");
   if (!paths.client_ca.empty()) {
-    Result<FileText> ca_file = read_public_file(paths.client_ca, "the file of client authorities", max_pem_bytes);
-    if (!ca_file.ok()) return ca_file.status();
-    Result<Certificates> authorities = parse_certificates(ca_file->text, paths.client_ca);
+    Result<Certificates> authorities = parse_certificates(material.client_ca_pem, paths.client_ca);
     if (!authorities.ok()) return authorities.status();
-    material.client_ca_pem = std::move(ca_file->text);
   }
-  material.certificate_chain_pem = std::move(chain_file->text);
-  material.private_key_pem = std::move(key_file->text);
-  if (Status status = check_use(material, paths); !status.ok()) return status;
+  return check_use(material, paths);
+}
+
+}  // namespace
+
+Result<TlsMaterial> load_tls_files(const TlsPaths& paths, const Clock& clock) {
+  Result<TlsMaterial> material = read_texts(paths);
+  if (!material.ok()) return material;
+  if (Status status = check_texts(*material, paths, clock); !status.ok()) return status;
   return material;
 }
 
@@ -132,10 +144,7 @@ TlsFiles::Versions TlsFiles::versions() const {
 
 Result<std::unique_ptr<TlsFiles>> TlsFiles::open(TlsPaths paths, const Clock& clock) {
   std::unique_ptr<TlsFiles> files(new TlsFiles(std::move(paths), clock));
-  files->seen_ = files->versions();
-  Result<TlsMaterial> material = load_tls_files(files->paths_, clock);
-  if (!material.ok()) return material.status();
-  files->current_ = std::make_shared<const TlsMaterial>(std::move(*material));
+  if (Status status = files->reload(); !status.ok()) return status;
   return files;
 }
 
@@ -143,16 +152,30 @@ std::shared_ptr<const TlsMaterial> TlsFiles::current() const {
   return std::atomic_load(&current_);
 }
 
-Result<bool> TlsFiles::reload_if_changed() {
+Status TlsFiles::reload() {
   // Taken before reading: what changes meanwhile is seen the next time.
   Versions now = versions();
-  if (now == seen_) return false;
+  Result<TlsMaterial> material = read_texts(paths_);
+  if (!material.ok()) {
+    // What could not be read was not seen: `seen_` stays, and the next look tries again.
+    unread_ = material.status().message();
+    return material.status();
+  }
+  unread_.clear();
   seen_ = now;
-  Result<TlsMaterial> material = load_tls_files(paths_, clock_);
-  if (!material.ok()) return material.status();
-  material->generation = current()->generation + 1;
+  if (Status status = check_texts(*material, paths_, clock_); !status.ok()) return status;
+  if (auto before = current()) material->generation = before->generation + 1;
   std::atomic_store(&current_, std::make_shared<const TlsMaterial>(std::move(*material)));
-  return true;
+  return {};
+}
+
+Result<bool> TlsFiles::reload_if_changed() {
+  if (versions() == seen_) return false;
+  const std::string said = unread_;
+  Status status = reload();
+  if (status.ok()) return true;
+  if (!unread_.empty() && unread_ == said) return false;
+  return status;
 }
 
 }  // namespace engram

@@ -37,8 +37,12 @@ class TlsFiles {
   static Result<std::unique_ptr<TlsFiles>> open(TlsPaths paths, const Clock& clock);
 
   [[nodiscard]] std::shared_ptr<const TlsMaterial> current() const;
-  /// Looks whether a file was replaced, to be called every few seconds. True: `current` is new. On an error (reported
-  /// once a change) the old material stays in use.
+  /// Reads the files again, changed or not (SIGHUP). On an error the old material stays in use. This and what follows are
+  /// for one thread.
+  Status reload();
+  /// Reloads if a file was replaced; to be called every few seconds. True: `current` is new. Files that cannot be read are
+  /// tried again with every call, so that no renewal is lost; why they cannot is reported once. Files that do not fit are
+  /// reported once a change.
   Result<bool> reload_if_changed();
 
  private:
@@ -51,7 +55,8 @@ class TlsFiles {
 
   const TlsPaths paths_;
   const Clock& clock_;
-  Versions seen_;                               // used by reload_if_changed only
+  Versions seen_;                               // of what was read last; used by reload only
+  std::string unread_;                          // why a file could not be read the last time; used by reload only
   std::shared_ptr<const TlsMaterial> current_;  // accessed by std::atomic_load / atomic_store
 };
 

@@ -68,11 +68,27 @@ bool TokenStore::still_valid(std::string_view name, std::uint64_t generation) co
 
 Status TokenStore::reload() {
   std::lock_guard guard(reloading_);
+  return load();
+}
+
+Result<bool> TokenStore::reload_if_changed() {
+  std::lock_guard guard(reloading_);
+  if (file_version(path_) == version_) return false;
+  const std::string said = unread_;
+  Status status = load();
+  if (status.ok()) return true;
+  if (!unread_.empty() && unread_ == said) return false;
+  return status;
+}
+
+Status TokenStore::load() {
   Result<FileText> file = read_secret_file(path_, "the token file", max_token_file_bytes);
   if (!file.ok()) {
-    version_ = file_version(path_);
+    // What could not be read was not seen: `version_` stays, and the next look tries again.
+    unread_ = file.status().message();
     return file.status();
   }
+  unread_.clear();
   version_ = file->version;
   Result<std::vector<TokenEntry>> entries = parse_tokens(file->text, path_);
   if (!entries.ok()) return entries.status();
@@ -89,15 +105,6 @@ Status TokenStore::reload() {
   }
   std::atomic_store(&snapshot_, std::shared_ptr<const Snapshot>(std::move(next)));
   return {};
-}
-
-Result<bool> TokenStore::reload_if_changed() {
-  {
-    std::lock_guard guard(reloading_);
-    if (file_version(path_) == version_) return false;
-  }
-  if (Status status = reload(); !status.ok()) return status;
-  return true;
 }
 
 std::uint64_t TokenStore::generation() const {

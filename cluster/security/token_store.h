@@ -75,9 +75,12 @@ class TokenStore {
   /// every call of a live session.
   [[nodiscard]] bool still_valid(std::string_view name, std::uint64_t generation) const;
 
-  /// Reads the file again (SIGHUP). On an error the tokens stay as they were, so that a typing error locks nobody out.
+  /// Reads the file again, changed or not (SIGHUP). On an error the tokens stay as they were, so that a typing error locks
+  /// nobody out.
   Status reload();
-  /// Reloads if the file was changed or replaced since; to be called every few seconds. True: there was something new.
+  /// Reloads if the file was changed or replaced since; to be called every few seconds. True: there was something new. A file
+  /// that cannot be read is tried again with every call, so that no revocation is lost; why it cannot is reported once. A
+  /// mistake in a file is reported once a change.
   Result<bool> reload_if_changed();
 
   [[nodiscard]] std::uint64_t generation() const;
@@ -86,11 +89,13 @@ class TokenStore {
  private:
   struct Snapshot;
   TokenStore(std::string path, const Clock& clock);
+  Status load();  // needs reloading_
 
   const std::string path_;
   const Clock& clock_;
   std::mutex reloading_;
-  FileVersion version_;                       // guarded by reloading_
+  FileVersion version_;                       // of what was read last; guarded by reloading_
+  std::string unread_;                        // why the file could not be read the last time; guarded by reloading_
   std::shared_ptr<const Snapshot> snapshot_;  // accessed by std::atomic_load / atomic_store
 };
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "tests/support/certificates.h"
+#include "tests/support/no_files_left.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/text_file.h"
 
@@ -160,6 +161,29 @@ TEST_CASE("a renewed certificate is taken, a broken renewal is not") {
   CHECK(files->reload_if_changed().value());
   CHECK(files->current()->certificate_chain_pem == second.certificate);
   CHECK(files->current()->generation == 2);
+}
+
+TEST_CASE("a renewal is not lost when its files cannot be read: they are tried again, and the failure is told once") {
+  Setup setup;
+  Pair first, second;
+  setup.write(first.certificate, first.key);
+  auto files = TlsFiles::open(setup.paths, setup.clock).value();
+  setup.write(second.certificate, second.key);
+  {
+    test::NoFilesLeft none;
+    CHECK_FALSE(files->reload_if_changed().ok());
+    CHECK_FALSE(files->reload_if_changed().value());
+    CHECK_FALSE(files->reload().ok());  // who asks for it is told again
+  }
+  CHECK(files->current()->certificate_chain_pem == first.certificate);
+  CHECK(files->reload_if_changed().value());
+  CHECK(files->current()->certificate_chain_pem == second.certificate);
+  CHECK(files->current()->generation == 2);
+
+  setup.write(first.certificate, second.key);  // does not fit, and is told once
+  CHECK_FALSE(files->reload_if_changed().ok());
+  CHECK_FALSE(files->reload_if_changed().value());
+  CHECK(files->reload().code() == Code::invalid_argument);
 }
 
 TEST_CASE("a swapped link, as Kubernetes replaces secrets, is seen") {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/support/manual_clock.h"
+#include "tests/support/no_files_left.h"
 #include "tests/support/seeded_random.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/text_file.h"
@@ -169,6 +170,29 @@ TEST_CASE("a broken file locks nobody out, and is reported once") {
   setup.write(setup.writer_entry());
   CHECK(store->reload_if_changed().value());
   CHECK(store->authenticate(as_bytes(setup.writer.token)).ok());
+}
+
+TEST_CASE("a revocation is not lost when its file cannot be read: it is tried again, and the failure is told once") {
+  Setup setup;
+  setup.write(setup.reader_entry() + setup.writer_entry());
+  auto store = setup.open();
+  Grant reader = store->authenticate(as_bytes(setup.reader.token)).value();
+  setup.write(setup.writer_entry());
+  {
+    test::NoFilesLeft none;
+    CHECK_FALSE(store->reload_if_changed().ok());
+    CHECK_FALSE(store->reload_if_changed().value());
+    CHECK_FALSE(store->reload().ok());  // who asks for it is told again
+    CHECK(store->still_valid(reader.name, reader.generation));
+  }
+  CHECK(store->reload_if_changed().value());
+  CHECK_FALSE(store->still_valid(reader.name, reader.generation));
+  CHECK_FALSE(store->reload_if_changed().value());
+
+  // The next failure is another one, though it reads the same.
+  setup.write(setup.reader_entry());
+  test::NoFilesLeft none;
+  CHECK_FALSE(store->reload_if_changed().ok());
 }
 
 TEST_CASE("a token file that others may read is refused, until its mode is right") {
