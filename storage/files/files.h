@@ -1,8 +1,9 @@
 #pragma once
 // The disk enters through these interfaces, so that tests can fail it, fill it and cut its power.
 //
-// Errors of all calls: disk_full (no space or over quota; nothing else is wrong), unavailable (the volume is read-only,
-// or somebody else holds the lock), internal (anything else). The message names the path and what the system said.
+// Errors of all calls: disk_full (no space, over quota or over the limit of file sizes; nothing else is wrong),
+// overloaded (too many files are open: nothing was done, and later it may work), unavailable (the volume is read-only, or
+// somebody else holds the lock), internal (anything else). The message names the path and what the system said.
 
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,14 @@ class File {
   virtual Status sync_all() = 0;
   [[nodiscard]] virtual Result<std::uint64_t> size() const = 0;
   virtual Status truncate(std::uint64_t size_bytes) = 0;
+};
+
+/// An open directory: what is done with it needs no new file descriptor.
+class Directory {
+ public:
+  virtual ~Directory() = default;
+  /// Makes what was created, renamed and removed in it durable. A new file without it may be gone after a power cut.
+  virtual Status sync() = 0;
 };
 
 /// Held while the object lives; the system takes it from a process that dies.
@@ -68,13 +77,18 @@ class Files {
   /// Replaces `to`. Error `unsupported` if the two are on different volumes: see move_file.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;
-  /// Makes parents too; fine if it exists.
+  /// Makes parents too, each durable in the directory that it is in; fine if it exists.
   virtual Status make_directory(const std::string& path) = 0;
-  /// Makes what was created, renamed and removed in a directory durable. A new file without it may be gone after a power cut.
-  virtual Status sync_directory(const std::string& path) = 0;
+  virtual Result<std::unique_ptr<Directory>> open_directory(const std::string& path) = 0;
   virtual Result<VolumeSpace> free_space(const std::string& path) = 0;
   /// Makes the file if needed and locks it, or says `unavailable` at once if somebody else has it locked.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
+
+  /// For a directory that is not kept open.
+  Status sync_directory(const std::string& path) {
+    auto directory = open_directory(path);
+    return directory.ok() ? (*directory)->sync() : directory.status();
+  }
 };
 
 /// The directory part of a path ("." if it has none).

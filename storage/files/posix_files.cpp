@@ -23,6 +23,11 @@ Status system_error(const char* what, const std::string& path, int error) {
     case ENOSPC:
     case EDQUOT:
       return {Code::disk_full, message + "; free space on this volume or enlarge it"};
+    case EFBIG:
+      return {Code::disk_full, message + "; the process may not write larger files: raise its limit (ulimit -f)"};
+    case EMFILE:
+    case ENFILE:
+      return {Code::overloaded, message + "; raise the limit of open files (ulimit -n, LimitNOFILE of a service)"};
     case EROFS:
       return {Code::unavailable, message + "; the volume is read-only: mount it writable, or check it for errors"};
     case EXDEV:
@@ -104,6 +109,20 @@ class PosixFile final : public File {
   std::string path_;  // at opening
 };
 
+class PosixDirectory final : public Directory {
+ public:
+  PosixDirectory(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Status sync() override {
+    if (::fsync(fd_.get()) != 0) return system_error("sync directory", path_, errno);
+    return {};
+  }
+
+ private:
+  Descriptor fd_;
+  std::string path_;
+};
+
 class PosixLock final : public FileLock {
  public:
   explicit PosixLock(int fd) : fd_(fd) {}
@@ -139,7 +158,11 @@ Result<std::vector<DirectoryEntry>> PosixFiles::list(const std::string& director
   std::unique_ptr<DIR, int (*)(DIR*)> open_directory(::opendir(directory.c_str()), ::closedir);
   if (!open_directory) return system_error("list", directory, errno);
   std::vector<DirectoryEntry> entries;
-  while (const dirent* entry = ::readdir(open_directory.get())) {
+  for (;;) {
+    errno = 0;  // its only way to tell an error from the end
+    const dirent* entry = ::readdir(open_directory.get());
+    if (entry == nullptr && errno != 0) return system_error("list", directory, errno);
+    if (entry == nullptr) break;
     std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
     struct stat info {};
@@ -164,24 +187,26 @@ Status PosixFiles::remove(const std::string& path) {
 }
 
 Status PosixFiles::make_directory(const std::string& path) {
+  // Not durable in its parent, a new directory may be gone after a power cut with all that is in it.
+  auto settle = [this](const std::string& made) { return sync_directory(parent_directory(made)); };
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     std::string parent = path.substr(0, slash);
     // Only what is missing is made: a parent may well be on a volume that this process may not write to.
-    if (!exists(parent) && ::mkdir(parent.c_str(), 0750) != 0 && errno != EEXIST)
-      return system_error("make directory", parent, errno);
+    if (exists(parent)) continue;
+    if (::mkdir(parent.c_str(), 0750) != 0 && errno != EEXIST) return system_error("make directory", parent, errno);
+    if (Status status = settle(parent); !status.ok()) return status;
   }
-  if (::mkdir(path.c_str(), 0750) == 0) return {};
+  if (::mkdir(path.c_str(), 0750) == 0) return settle(path);
   int error = errno;
   struct stat info {};
   if (error == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
   return system_error("make directory", path, error == EEXIST ? ENOTDIR : error);
 }
 
-Status PosixFiles::sync_directory(const std::string& path) {
+Result<std::unique_ptr<Directory>> PosixFiles::open_directory(const std::string& path) {
   Descriptor fd(retried([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   if (fd.get() < 0) return system_error("open directory", path, errno);
-  if (::fsync(fd.get()) != 0) return system_error("sync directory", path, errno);
-  return {};
+  return std::unique_ptr<Directory>(new PosixDirectory(std::move(fd), path));
 }
 
 Result<VolumeSpace> PosixFiles::free_space(const std::string& path) {
@@ -192,6 +217,8 @@ Result<VolumeSpace> PosixFiles::free_space(const std::string& path) {
 
 Result<std::unique_ptr<FileLock>> PosixFiles::lock(const std::string& path) {
   int fd = retried([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640); });
+  // On a read-only volume the lock of a file that is there still keeps those off who have it mounted writable.
+  if (fd < 0 && errno == EROFS) fd = retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
   if (fd < 0) return system_error("open", path, errno);
   auto held = std::make_unique<PosixLock>(fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {

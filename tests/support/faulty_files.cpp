@@ -16,12 +16,15 @@ Status permit(Faults& faults) {
   return {};
 }
 
+Status no_descriptors() { return {Code::overloaded, "Too many open files"}; }
+
 class FaultyFile final : public File {
  public:
   FaultyFile(std::unique_ptr<File> below, std::shared_ptr<Faults> faults)
       : below_(std::move(below)), faults_(std::move(faults)) {}
 
   [[nodiscard]] Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) const override {
+    if (faults_->before_read) faults_->before_read();
     return below_->read_at(into, offset);
   }
 
@@ -68,7 +71,7 @@ class FaultyFile final : public File {
   Status before_sync() {
     if (Status status = permit(*faults_); !status.ok()) return status;
     if (faults_->before_sync) faults_->before_sync();
-    if (faults_->syncs_before_error == 0) return {Code::internal, "Input/output error"};
+    if (faults_->syncs_before_error == 0) return {faults_->sync_error, "the sync fails"};
     if (faults_->syncs_before_error != Faults::never) --faults_->syncs_before_error;
     return {};
   }
@@ -77,15 +80,36 @@ class FaultyFile final : public File {
   std::shared_ptr<Faults> faults_;
 };
 
+class FaultyDirectory final : public Directory {
+ public:
+  FaultyDirectory(std::unique_ptr<Directory> below, std::shared_ptr<Faults> faults)
+      : below_(std::move(below)), faults_(std::move(faults)) {}
+
+  Status sync() override {
+    if (Status status = permit(*faults_); !status.ok()) return status;
+    return below_->sync();
+  }
+
+ private:
+  std::unique_ptr<Directory> below_;
+  std::shared_ptr<Faults> faults_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<File>> FaultyFiles::open(const std::string& path, OpenMode mode) {
+  if (faults_->no_descriptors) return no_descriptors();
   if (mode == OpenMode::create_new || mode == OpenMode::replace) {
     if (Status status = permit(*faults_); !status.ok()) return status;
   }
   auto file = below_.open(path, mode);
   if (!file.ok()) return file;
   return std::unique_ptr<File>(new FaultyFile(std::move(*file), faults_));
+}
+
+Result<std::vector<DirectoryEntry>> FaultyFiles::list(const std::string& directory) {
+  if (faults_->no_descriptors) return no_descriptors();
+  return below_.list(directory);
 }
 
 Status FaultyFiles::rename(const std::string& from, const std::string& to) {
@@ -95,6 +119,9 @@ Status FaultyFiles::rename(const std::string& from, const std::string& to) {
 
 Status FaultyFiles::remove(const std::string& path) {
   if (Status status = permit(*faults_); !status.ok()) return status;
+  auto file = below_.open(path, OpenMode::read_only);
+  auto size = file.ok() ? (*file)->size() : Result<std::uint64_t>(file.status());
+  if (size.ok() && faults_->room_bytes != Faults::never) faults_->room_bytes += *size;
   return below_.remove(path);
 }
 
@@ -104,9 +131,11 @@ Status FaultyFiles::make_directory(const std::string& path) {
   return below_.make_directory(path);
 }
 
-Status FaultyFiles::sync_directory(const std::string& path) {
-  if (Status status = permit(*faults_); !status.ok()) return status;
-  return below_.sync_directory(path);
+Result<std::unique_ptr<Directory>> FaultyFiles::open_directory(const std::string& path) {
+  if (faults_->no_descriptors) return no_descriptors();
+  auto directory = below_.open_directory(path);
+  if (!directory.ok()) return directory;
+  return std::unique_ptr<Directory>(new FaultyDirectory(std::move(*directory), faults_));
 }
 
 Result<VolumeSpace> FaultyFiles::free_space(const std::string& path) {

@@ -43,6 +43,19 @@ class MemoryFile final : public File {
   std::shared_ptr<MemoryFiles::Inode> inode_;
 };
 
+class MemoryDirectory final : public Directory {
+ public:
+  MemoryDirectory(MemoryFiles& files, std::string path) : files_(files), path_(std::move(path)) {}
+  Status sync() override {
+    files_.sync_directory_of(path_);
+    return {};
+  }
+
+ private:
+  MemoryFiles& files_;
+  std::string path_;
+};
+
 namespace {
 
 class MemoryLock final : public FileLock {
@@ -235,14 +248,17 @@ Status MemoryFiles::make_directory(const std::string& path) {
   return {};
 }
 
-Status MemoryFiles::sync_directory(const std::string& path) {
+Result<std::unique_ptr<Directory>> MemoryFiles::open_directory(const std::string& path) {
+  return std::unique_ptr<Directory>(new MemoryDirectory(*this, path));
+}
+
+void MemoryFiles::sync_directory_of(const std::string& path) {
   std::lock_guard lock(mutex_);
   auto& pending = pending_[volume_of(path + "/")];
   std::size_t upto = pending.size();
   while (upto > 0 && pending[upto - 1].directory != path) --upto;
   while (upto > 0 && pending[upto - 1].with_next > 0) ++upto;
   make_durable(pending, upto);
-  return {};
 }
 
 Result<VolumeSpace> MemoryFiles::free_space(const std::string&) {

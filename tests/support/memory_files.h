@@ -20,7 +20,7 @@ class MemoryFiles final : public Files {
   /// Paths below `directory` are another volume: renames across its border are refused.
   void add_volume(std::string directory);
   /// What a power cut does: every page that was not synced has any of the contents that it had since the last sync, a file
-  /// any of its lengths, and of the creations, renames and removals of a volume since a sync_directory the first few are
+  /// any of its lengths, and of the creations, renames and removals of a volume since a sync of a directory the first few are
   /// there.
   void cut_power(std::uint64_t seed);
 
@@ -35,12 +35,13 @@ class MemoryFiles final : public Files {
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status make_directory(const std::string& path) override;
-  Status sync_directory(const std::string& path) override;
+  Result<std::unique_ptr<Directory>> open_directory(const std::string& path) override;
   Result<VolumeSpace> free_space(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 
  private:
   friend class MemoryFile;
+  friend class MemoryDirectory;
   static constexpr std::size_t page_bytes = 4096;
 
   struct Inode {
@@ -64,6 +65,7 @@ class MemoryFiles final : public Files {
 
   std::string volume_of(const std::string& path) const;
   void change(const std::string& path, std::shared_ptr<Inode> inode, std::size_t with_next = 0);
+  void sync_directory_of(const std::string& path);
   void make_durable(std::vector<Change>& pending, std::size_t changes);
 
   std::mutex mutex_;
