@@ -66,8 +66,8 @@ caf::behavior LogActor::make_behavior() {
         options_.log->release(released_);
       },
       [this](tick_atom) {
-        if (Status status = options_.log->rotate_if_due(); !status.ok() && status.code() != Code::disk_full)
-          options_.fatal(status);
+        // Without room or file descriptors it is tried again.
+        if (Status status = options_.log->rotate_if_due(); options_.log->failed()) options_.fatal(status);
         delayed_send(this, std::chrono::seconds(1), tick_atom::value);
       },
   };

@@ -15,6 +15,9 @@ namespace {
 constexpr std::size_t kept_buffer_bytes = 8 << 20;
 constexpr std::uint64_t reserve_bytes = 1 << 20;  // or less of small segments; some decisions take half of it
 
+/// Whether a segment could not be begun for now, and nothing is wrong with the log.
+bool is_shortage(Code code) { return code == Code::disk_full || code == Code::overloaded; }
+
 Status validate(const LogOptions& options) {
   if (options.log_id == 0)
     return {Code::invalid_argument, "the command log has no id: create the data directory anew", "log_id"};
@@ -37,6 +40,7 @@ struct CommandLog::Impl {
   Files& files;
   const Clock& clock;
   LogOptions options;
+  std::unique_ptr<Directory> directory;  // kept open: once the segment is sealed, nothing may depend on a new descriptor
   SpareSegments spares;
   SegmentArchive archive;
   LogBackground background;  // stops before what it works on goes away
@@ -73,12 +77,16 @@ Status CommandLog::Impl::fail(const Status& cause) {
 
 Result<std::unique_ptr<OpenSegment>> CommandLog::Impl::prepare_segment(LogPosition first) {
   auto spare = spares.take();
-  return OpenSegment::prepare(files, options.dir, options.log_id, first, clock.wall_ns(), options.segment_bytes, spare);
+  auto prepared =
+      OpenSegment::prepare(files, options.dir, options.log_id, first, clock.wall_ns(), options.segment_bytes, spare);
+  // It could not even be opened.
+  if (spare && prepared.status().code() == Code::overloaded) spares.put_back(std::move(*spare));
+  return prepared;
 }
 
 Status CommandLog::Impl::begin_segment(std::unique_ptr<OpenSegment> next) {
   if (Status status = next->publish(); !status.ok()) return status;
-  if (Status status = files.sync_directory(options.dir); !status.ok()) return status;
+  if (Status status = directory->sync(); !status.ok()) return status;
   segment = std::move(next);
   segment_opened_ns = clock.monotonic_ns();
   publish_counts();
@@ -100,9 +108,9 @@ Status CommandLog::Impl::seal_segment() {
 }
 
 Status CommandLog::Impl::rotate() {
-  // The next one first: if there is no room for it, nothing has happened.
+  // The next one first: if there is no room or no file descriptor for it, nothing has happened.
   auto next = prepare_segment({segment->first().value + segment->sealed_bytes()});
-  if (!next.ok()) return next.status().code() == Code::disk_full ? next.status() : fail(next.status());
+  if (!next.ok()) return is_shortage(next.status().code()) ? next.status() : fail(next.status());
   if (Status status = seal_segment(); !status.ok()) {
     (*next)->discard();
     return status;
@@ -162,10 +170,13 @@ Result<std::unique_ptr<CommandLog>> CommandLog::open(Files& files, const Clock& 
   if (options.archived_dir.empty()) options.archived_dir = options.dir + "/archived";
   auto impl = std::make_unique<Impl>(files, clock, std::move(options));
   if (Status status = files.make_directory(impl->options.dir); !status.ok()) return status;
+  auto directory = files.open_directory(impl->options.dir);
+  if (!directory.ok()) return directory.status();
+  impl->directory = std::move(*directory);
   auto settled = settle_log(files, impl->options);
   if (!settled.ok()) return settled.status();
   if (Status status = impl->archive.open(); !status.ok()) return status;
-  if (Status status = impl->spares.open(); !status.ok()) return status;
+  if (Status status = impl->spares.open(*impl->directory); !status.ok()) return status;
   impl->sealed = std::move(settled->sealed);
   impl->recovery = settled->recovery;
   auto segment = impl->prepare_segment(settled->end);
@@ -188,9 +199,11 @@ Result<LogPosition> CommandLog::append_group(std::span<const LogRecord> records,
     bytes += record_bytes(record.payload.size());
   }
   if (log.is_full(bytes)) {
-    // The reserve is in this segment: where there is no room for the next one, it becomes a little larger.
     Status status = log.rotate();
-    if (!status.ok() && (room == LogRoom::ordinary || status.code() != Code::disk_full)) return status;
+    // Without file descriptors this segment becomes larger, and the next group tries again. The reserve is in this
+    // segment too: where there is no room for the next one, it also becomes a little larger.
+    bool goes_on = room == LogRoom::ordinary ? status.code() == Code::overloaded : is_shortage(status.code());
+    if (!status.ok() && !goes_on) return status;
   }
   Status status = log.write_group(records, room);
   if (log.buffer.capacity() > kept_buffer_bytes) log.buffer = std::string();
@@ -225,7 +238,7 @@ Status CommandLog::close() {
   } else if (Status status = log.seal_segment(); !status.ok()) {
     return status;
   }
-  if (Status status = log.files.sync_directory(log.options.dir); !status.ok()) return log.fail(status);
+  if (Status status = log.directory->sync(); !status.ok()) return log.fail(status);
   log.failure = Status(Code::unavailable, "the command log is closed");
   log.closed = true;
   return {};

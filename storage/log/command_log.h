@@ -71,15 +71,16 @@ class CommandLog {
   CommandLog& operator=(const CommandLog&) = delete;
 
   /// Writes the records in order, syncs once, and returns the position up to which the log is durable.
-  /// disk_full, too_large: the group has not happened, and never will; the log goes on.
+  /// disk_full, too_large: the group has not happened, and never will; the log goes on. Without file descriptors for the
+  /// next segment the present one becomes larger than it should be.
   /// Any other error: the log has failed, and the process must stop.
   Result<LogPosition> append_group(std::span<const LogRecord> records, LogRoom room = LogRoom::ordinary);
   [[nodiscard]] bool failed() const;
   [[nodiscard]] LogPosition end() const;
 
-  /// Seals the open segment if it is older than rotate_after_ns. Call it now and then.
+  /// Seals the open segment if it is older than rotate_after_ns. Call it now and then. Errors as of `rotate`.
   Status rotate_if_due();
-  /// Seals the open segment now, if it has records. disk_full: not done, the log goes on.
+  /// Seals the open segment now, if it has records. disk_full, overloaded (too many open files): not done, the log goes on.
   Status rotate();
   /// Seals what is open and stops the log's own thread; a start after it finds a clean log.
   Status close();

@@ -105,8 +105,10 @@ Status OpenSegment::seal() {
                 end());
   if (Status status = write(as_bytes(record)); !status.ok()) return status;
   std::uint64_t bytes = offset_ + record.size();
-  if (Status status = file_->truncate(bytes); !status.ok()) return status;
-  if (Status status = file_->sync_all(); !status.ok()) return status;
+  Status status = file_->truncate(bytes);
+  if (status.ok()) status = file_->sync_all();
+  // Also for lack of room: what the file has is unknown, and it is shorter than what was pre-written.
+  if (!status.ok()) return {Code::internal, status.message()};
   offset_ = bytes;
   written_bytes_ = bytes;
   return {};

@@ -1,6 +1,7 @@
 #include "storage/log/spare_segments.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "storage/log/layout.h"
@@ -19,7 +20,8 @@ constexpr std::uint64_t free_segments_kept = 4;
 SpareSegments::SpareSegments(Files& files, std::string dir, unsigned target, std::uint64_t segment_bytes)
     : files_(files), dir_(std::move(dir)), target_(target), segment_bytes_(segment_bytes) {}
 
-Status SpareSegments::open() {
+Status SpareSegments::open(Directory& directory) {
+  directory_ = &directory;
   auto entries = files_.list(dir_);
   if (!entries.ok()) return entries.status();
   for (const DirectoryEntry& entry : *entries) {
@@ -46,13 +48,18 @@ std::optional<SpareSegments::Spare> SpareSegments::take() {
   return spare;
 }
 
+void SpareSegments::put_back(Spare spare) {
+  std::lock_guard lock(mutex_);
+  ready_.push_front(std::move(spare));
+}
+
 Status SpareSegments::give(const std::string& path) {
   std::lock_guard lock(mutex_);
   if (ready_.size() + partial_.size() >= target_) return files_.remove(path);
   std::uint64_t number = next_number_++;
   if (Status status = files_.rename(path, path_of(dir_, Kind::partial_spare, number)); !status.ok()) return status;
   // Before anything is written to it: after a power cut the old name must not lead to new bytes.
-  if (Status status = files_.sync_directory(dir_); !status.ok()) return status;
+  if (Status status = directory_->sync(); !status.ok()) return status;
   partial_.push_back(number);
   return {};
 }

@@ -24,11 +24,14 @@ class SpareSegments {
   };
 
   SpareSegments(Files& files, std::string dir, unsigned target, std::uint64_t segment_bytes);
-  /// Finds what an earlier process left.
-  Status open();
+  /// Finds what an earlier process left. `directory` is the log's, and outlives this: with it nothing here that has
+  /// begun to change a file's name needs a new file descriptor.
+  Status open(Directory& directory);
 
   /// A ready spare, which now belongs to the caller. Nothing: none is ready; do not wait for one.
   std::optional<Spare> take();
+  /// Takes back one that was taken and not touched: it is the next to be taken.
+  void put_back(Spare spare);
   /// Makes the file a spare, or removes it if there are enough.
   Status give(const std::string& path);
   /// Writes one small slice of a spare, so that the log's own syncs are not disturbed for long. False: nothing to do, or
@@ -45,6 +48,7 @@ class SpareSegments {
   std::string dir_;
   std::size_t target_;
   std::uint64_t segment_bytes_;
+  Directory* directory_ = nullptr;
 
   mutable std::mutex mutex_;  // guards what follows
   std::deque<Spare> ready_;

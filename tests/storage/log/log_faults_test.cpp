@@ -142,6 +142,70 @@ TEST_CASE("without room for the next segment the open one stays, whole") {
   CHECK(t.read() == all);
 }
 
+TEST_CASE("a sync that fails for lack of room while sealing is a failed sync all the same") {
+  LogFixture t;
+  t.open();
+  t.append({"one"});
+  t.files.faults().sync_error = Code::disk_full;
+  t.files.faults().syncs_before_error = 1;  // that of the next segment
+  CHECK(t.log->rotate().code() == Code::internal);
+  CHECK(t.log->failed());
+  t.files.faults().syncs_before_error = Faults::never;
+  auto operations = t.files.faults().operations;
+  CHECK(t.try_append({"two"}).code() == Code::internal);
+  CHECK(t.files.faults().operations == operations);
+  t.kill();
+  t.open();
+  CHECK(t.read() == Texts{"one"});
+}
+
+TEST_CASE("without file descriptors the open segment grows, and is sealed when there are some again") {
+  LogFixture t;
+  t.options.segment_bytes = 4096;
+  t.options.rotate_after_ns = 1000;
+  bool spares = GENERATE(false, true);
+  t.options.spare_segments = spares ? 1 : 0;
+  t.open();
+  t.log->work();
+  t.files.faults().no_descriptors = true;
+  Texts all;
+  for (int i = 0; i < 20; ++i) {
+    all.push_back(std::to_string(i) + std::string(1000, 'x'));
+    t.append({all.back()});
+    t.clock.now_ns += 5000;
+    REQUIRE(t.log->rotate_if_due().code() == Code::overloaded);
+    REQUIRE(t.log->rotate().code() == Code::overloaded);
+    REQUIRE_FALSE(t.log->failed());
+  }
+  CHECK(t.log->stats().segments == 1);
+  CHECK(t.log->stats().spare_segments == t.options.spare_segments);
+  t.files.faults().no_descriptors = false;
+  all.emplace_back("with descriptors");
+  t.append({all.back()});
+  CHECK(t.log->stats().segments == 2);
+  CHECK(t.log->stats().spare_segments == 0);
+  CHECK(t.read() == all);
+  t.kill();
+  t.open();
+  CHECK(t.read() == all);
+}
+
+TEST_CASE("file descriptors that run out while a segment is sealed change nothing, nor at a clean stop") {
+  LogFixture t;
+  t.open();
+  t.append({"one"});
+  t.files.faults().before_sync = [&] { t.files.faults().no_descriptors = true; };  // the next segment is open by then
+  REQUIRE(t.log->rotate().ok());
+  CHECK(t.log->stats().segments == 2);
+  bool empty = GENERATE(false, true);
+  if (!empty) t.append({"two"});
+  t.close();
+  t.files.faults() = {};
+  t.open();
+  CHECK(t.log->recovery().clean);
+  CHECK(t.read() == (empty ? Texts{"one"} : Texts{"one", "two"}));
+}
+
 TEST_CASE("a read-only volume is told at the start") {
   LogFixture t;
   t.files.faults().read_only = true;
