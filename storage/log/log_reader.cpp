@@ -64,6 +64,7 @@ struct LogReader::Impl {
   Status open_current();
   Result<bool> finish_segment();
   Result<bool> finish_unsealed();
+  Result<SegmentReader::Step> step(StoredRecord& record);
   Result<bool> next(StoredRecord& record);
 };
 
@@ -133,13 +134,33 @@ Result<bool> LogReader::Impl::finish_segment() {
   return true;
 }
 
-/// After no_record: the end of the log, or damage.
+/// What is next in the segment. A writer may be at work in the open one: a place counts as empty or damaged only if it
+/// still is after all that could have been seen of the writer.
+Result<SegmentReader::Step> LogReader::Impl::step(StoredRecord& record) {
+  auto next = [&] { return reader->next(record); };
+  auto is_undecided = [](const Result<SegmentReader::Step>& step) {
+    return step.ok() && step.value() == SegmentReader::Step::no_record;
+  };
+  auto found = next();
+  if (!is_undecided(found) || segments[current].state != SegmentState::open) return found;
+  reader->forget_buffer();  // the writer may have been at this place when it was read
+  found = next();
+  if (!is_undecided(found)) return found;
+  Status tail = reader->judge_tail();
+  if (tail.ok()) return found;
+  // Or it wrote ahead of the search. The record that the search found was written after this place had been synced: read
+  // now, it is whole, or was damaged.
+  reader->forget_buffer();
+  found = next();
+  return is_undecided(found) ? Result<SegmentReader::Step>(tail) : found;
+}
+
+/// After no_record: the end of the log, or damage. `step` has judged what is behind.
 Result<bool> LogReader::Impl::finish_unsealed() {
   if (segments[current].state != SegmentState::open)
     return reader->damaged("the record here is damaged, and the segment is sealed, so it was whole once");
   if (current + 1 < segments.size())
     return reader->damaged("the segment ends here without a seal, but there are later segments");
-  if (Status status = reader->judge_tail(); !status.ok()) return status;
   end_position = reader->position();
   done_bytes += segments[current].bytes;
   at_end = true;
@@ -147,32 +168,24 @@ Result<bool> LogReader::Impl::finish_unsealed() {
 }
 
 Result<bool> LogReader::Impl::next(StoredRecord& record) {
-  bool reread = false;
   while (!at_end) {
     if (!reader) {
       if (current == segments.size()) break;
       if (Status status = open_current(); !status.ok()) return status;
     }
-    auto step = reader->next(record);
-    if (!step.ok()) return step.status();
-    if (*step == SegmentReader::Step::record) {
-      reread = false;
+    auto found = step(record);
+    if (!found.ok()) return found.status();
+    if (*found == SegmentReader::Step::record) {
       end_position = record.end;
       if (record.position < options.from) continue;
       return true;
     }
-    if (*step == SegmentReader::Step::seal) {
+    if (*found == SegmentReader::Step::seal) {
       auto more = finish_segment();
       if (!more.ok() || !*more) {
         at_end = true;
         return more;
       }
-      continue;
-    }
-    if (!reread && segments[current].state == SegmentState::open) {
-      // A writer may have been at this place when it was read.
-      reader->forget_buffer();
-      reread = true;
       continue;
     }
     return finish_unsealed();
