@@ -70,6 +70,12 @@ class Partition {
   /// Before any mail: the core is opened and replayed through this. The first mail is RecoveredMail.
   PartitionCore& core() { return core_; }
 
+  /// Before any mail: the replay cut a write-back that could not be written. The host has it.
+  void begin_with_write_back() {
+    write_back_running_ = true;
+    write_back_again_ns_ = 1;
+  }
+
   void receive(Mail mail);
   [[nodiscard]] const PartitionGauges& gauges() const { return gauges_; }
 

@@ -56,6 +56,11 @@ void PartitionRuntime::write_back(std::vector<WarmChange> changes, Lsn applied) 
   write_back_again();
 }
 
+void PartitionRuntime::begin_with(std::vector<WarmChange> unwritten, Lsn applied) {
+  write_back_ = std::make_shared<WriteBack>(WriteBack{std::move(unwritten), applied, true});
+  partition_.begin_with_write_back();
+}
+
 void PartitionRuntime::write_back_again() {
   services_.writers->run([this, batch = write_back_] {
     Failpoints::hit("write_back.before");

@@ -43,6 +43,9 @@ class PartitionRuntime final : public PartitionHost {
   }
   void count_mail(std::int64_t change) { sent_.fetch_add(change, std::memory_order_relaxed); }
 
+  /// Before the first mail: a write-back that the replay left is to be tried again.
+  void begin_with(std::vector<WarmChange> unwritten, Lsn applied);
+
   void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) override;
   void send(PartitionId to, Mail mail) override;
   void post(PartitionId to, Mail mail) override;

@@ -9,7 +9,7 @@
 namespace engram {
 namespace {
 
-constexpr std::int64_t write_back_pause_ns = 1'000'000'000;  // while the disk is full
+constexpr std::int64_t write_back_pause_ns = 1'000'000'000;  // while the disk is full, or the map cannot grow
 constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
@@ -33,7 +33,7 @@ void Partition::maybe_write_back(bool now) {
 void Partition::take_changes(std::size_t vertices) {
   taking_ = !core_.take_some(vertices);
   if (taking_) return host_.take_soon();
-  host_.write_back(core_.take_changes(), cut_);
+  host_.write_back(core_.taken(), cut_);
 }
 
 void Partition::on(TakeMail) {
@@ -48,7 +48,8 @@ void Partition::retry_write_back() {
 
 void Partition::on(WrittenBackMail mail) {
   store_full_ = mail.status;
-  if (mail.status.code() == Code::disk_full) {  // nothing is lost: it is all in the log
+  // Nothing is lost, it is all in the log: room may come, and a read that is slow enough to keep the map from growing ends.
+  if (mail.status.code() == Code::disk_full || mail.status.code() == Code::unavailable) {
     write_back_again_ns_ = clock_.monotonic_ns() + write_back_pause_ns;
     return;
   }

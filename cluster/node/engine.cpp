@@ -103,17 +103,22 @@ Status Engine::open_stores(Random& random) {
 Status Engine::replay(Files& files) {
   Failpoints::hit("replay.before");
   std::int64_t started = clock_.monotonic_ns();
-  std::vector<PartitionCore*> cores;
+  std::vector<Replayed> partitions;
+  std::size_t write_back_bytes = partition_limits(options_.config, options_.identity.partitions).write_back_bytes;
   for (auto& runtime : runtimes_) {
     PartitionCore& core = runtime->partition().core();
     if (Status status = core.open(&runtime->store()); !status.ok()) return status;
-    stored_.push_back(core.applied());
-    cores.push_back(&core);
+    partitions.push_back({&core, &runtime->store(), write_back_bytes, {}, {}});
   }
   auto replayed = replay_log(
-      files, {options_.config.data.dir, options_.identity.log_id, options_.replay_progress}, cores);
+      files, {options_.config.data.dir, options_.identity.log_id, options_.replay_progress}, partitions);
   if (!replayed.ok()) return replayed.status();
-  for (auto& runtime : runtimes_) runtime->store().release_pages();  // what was hot is in the hot tier now
+  for (std::size_t i = 0; i < runtimes_.size(); ++i) {
+    PartitionRuntime& runtime = *runtimes_[i];
+    stored_.push_back(WarmStore::View(runtime.store()).applied_lsn());
+    if (!partitions[i].unwritten.empty()) runtime.begin_with(std::move(partitions[i].unwritten), partitions[i].cut);
+    runtime.store().release_pages();  // what was hot is in the hot tier now
+  }
   log_event(LogLevel::info, "log replayed",
             {{"commands", *replayed}, {"ms", (clock_.monotonic_ns() - started) / 1'000'000}});
   return {};

@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* put_back = "; move them back from archived/ (docs/operations.md), or restore them from a copy";
 constexpr std::size_t batch_records = 1024;
+constexpr std::size_t batch_bytes = std::size_t{4} << 20;  // a record may be megabytes
 constexpr std::uint64_t progress_every = 65'536;
 
 /// Commands of one partition on their way from the log to its replay thread.
@@ -41,7 +42,26 @@ class ReplayQueue {
   std::deque<std::vector<LoggedCommand>> batches_;
 };
 
-Status replay_partition(PartitionCore& core, ReplayQueue& queue) {
+/// As the serving partition does, but on the spot. The log is synced by now: a store may have all that is read from it.
+Status write_back(Replayed& partition) {
+  Graph& graph = partition.core->graph();
+  bool enough = graph.hot().dirty_bytes() + graph.ordered().bytes() >= partition.write_back_bytes;
+  if (partition.store == nullptr || !partition.unwritten.empty() || !enough) return {};
+  partition.cut = partition.core->applied();
+  partition.unwritten = partition.core->take_all();
+  WarmStore::sort(partition.unwritten);
+  Status status = partition.store->write_sorted(partition.unwritten, partition.cut);
+  // Nothing is lost, and the node serves reads without it.
+  if (status.code() == Code::disk_full || status.code() == Code::unavailable) return {};
+  if (status.ok()) status = partition.store->sync();
+  partition.unwritten = {};
+  partition.core->written_back();
+  partition.store->release_pages();
+  return status;
+}
+
+Status replay_partition(Replayed& partition, ReplayQueue& queue) {
+  PartitionCore& core = *partition.core;
   Status failed;
   while (true) {
     std::vector<LoggedCommand> batch = queue.pop();
@@ -51,6 +71,7 @@ Status replay_partition(PartitionCore& core, ReplayQueue& queue) {
       Effects effects;  // what they asked for was done, or is asked for again after the start
       core.apply(record, effects);
       failed = core.graph().take_failure();
+      if (failed.ok()) failed = write_back(partition);
       core.graph().evict();
     }
   }
@@ -71,6 +92,7 @@ Result<std::uint64_t> read_log(Files& files, const ReplayOptions& options, LsnSe
     if (options.progress) options.progress(progress.done_bytes, progress.total_bytes);
   };
   std::vector<std::vector<LoggedCommand>> batches(queues.size());
+  std::vector<std::size_t> bytes(queues.size());
   std::uint64_t replayed = 0;
   StoredRecord record;
   for (std::uint64_t read = 0;; ++read) {
@@ -82,7 +104,11 @@ Result<std::uint64_t> read_log(Files& files, const ReplayOptions& options, LsnSe
     if (sequence.is_stored(record.partition, record.lsn)) continue;
     std::vector<LoggedCommand>& batch = batches[record.partition.value];
     batch.push_back({record.lsn, record.accepted_ns, CommandBytes::copy_of(record.payload)});
-    if (batch.size() >= batch_records) queues[record.partition.value].push(std::exchange(batch, {}));
+    bytes[record.partition.value] += record.payload.size();
+    if (batch.size() >= batch_records || bytes[record.partition.value] >= batch_bytes) {
+      queues[record.partition.value].push(std::exchange(batch, {}));
+      bytes[record.partition.value] = 0;
+    }
     ++replayed;
   }
   tell();
@@ -141,15 +167,15 @@ Status LsnSequence::end() const {
   return {};
 }
 
-Result<std::uint64_t> replay_log(Files& files, const ReplayOptions& options, const std::vector<PartitionCore*>& cores) {
+Result<std::uint64_t> replay_log(Files& files, const ReplayOptions& options, std::vector<Replayed>& partitions) {
   std::vector<Lsn> stored;
-  for (PartitionCore* core : cores) stored.push_back(core->applied());
-  std::vector<ReplayQueue> queues(cores.size());
+  for (const Replayed& partition : partitions) stored.push_back(partition.core->applied());
+  std::vector<ReplayQueue> queues(partitions.size());
   std::vector<std::future<Status>> threads;
-  for (std::size_t i = 0; i < cores.size(); ++i)
-    threads.push_back(std::async(std::launch::async, [&core = *cores[i], &queue = queues[i]] {
-      Status warm = core.graph().warm_up([](double) {});
-      Status status = replay_partition(core, queue);
+  for (std::size_t i = 0; i < partitions.size(); ++i)
+    threads.push_back(std::async(std::launch::async, [&partition = partitions[i], &queue = queues[i]] {
+      Status warm = partition.core->graph().warm_up([](double) {});
+      Status status = replay_partition(partition, queue);
       return warm.ok() ? status : warm;
     }));
   auto replayed = read_log(files, options, LsnSequence(std::move(stored)), queues);

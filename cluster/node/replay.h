@@ -48,8 +48,19 @@ struct ReplayOptions {
   std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> progress;  // may be empty
 };
 
-/// `cores`: all partitions of the node, in order, opened. Each is filled from its warm store and then gets its records,
-/// on a thread of its own. Returns how many records were applied. Error corrupt: the cores are not to be used.
-Result<std::uint64_t> replay_log(Files& files, const ReplayOptions& options, const std::vector<PartitionCore*>& cores);
+/// A partition to be brought to the end of the log.
+struct Replayed {
+  PartitionCore* core = nullptr;                     // opened
+  WarmStore* store = nullptr;                        // written back to on the way; null: never, all is kept in memory
+  std::size_t write_back_bytes = std::size_t{64} << 20;  // dirty bytes that start a write-back
+  /// After the replay. A write-back that found the disk full is left for later, with the LSN of its cut.
+  std::vector<WarmChange> unwritten;
+  Lsn cut;
+};
+
+/// `partitions`: all of the node, in order. Each is filled from its warm store and then gets its records, on a thread of its
+/// own. Memory is bounded by what is hot, as while serving: a log may be many times larger. Returns how many records were
+/// applied. Errors: corrupt, internal (the disk failed): the cores are not to be used.
+Result<std::uint64_t> replay_log(Files& files, const ReplayOptions& options, std::vector<Replayed>& partitions);
 
 }  // namespace engram

@@ -33,7 +33,7 @@ class DataDirectory {
     LogOptions options;
     options.dir = path();
     options.archived_dir = path() + "/archived";
-    options.log_id = made->identity().log_id;
+    options.log_id = log_id_ = made->identity().log_id;
     options.segment_bytes = 1 << 20;
     options.spare_segments = 0;
     options.own_thread = false;
@@ -44,6 +44,7 @@ class DataDirectory {
   }
 
   [[nodiscard]] const std::string& path() const { return directory_.path(); }
+  [[nodiscard]] std::uint64_t log_id() const { return log_id_; }
   [[nodiscard]] std::string warm_path(PartitionId partition) const {
     return path() + "/warm/p" + std::to_string(partition.value);
   }
@@ -85,7 +86,7 @@ class DataDirectory {
     for (std::uint16_t i = 0; i < partitions; ++i) {
       PartitionCore& core = cluster.core({i});
       auto store = open_store({i}, false);
-      expect(store->write(core.take_changes(), core.applied()));
+      expect(store->write(core.take_all(), core.applied()));
       expect(store->sync());
       core.written_back();
     }
@@ -108,7 +109,7 @@ class DataDirectory {
     expect(core.open(store.get()));
     change(core);
     Lsn applied = core.applied();
-    expect(store->write(core.take_changes(), applied));
+    expect(store->write(core.take_all(), applied));
     expect(store->sync());
   }
   std::unique_ptr<WarmStore> open_store(PartitionId partition, bool read_only) {
@@ -138,6 +139,7 @@ class DataDirectory {
 
   TemporaryDirectory directory_;
   ManualClock clock_;
+  std::uint64_t log_id_ = 0;
   std::unique_ptr<CommandLog> log_;
 };
 

@@ -70,6 +70,7 @@ class Verify {
   /// The state at the end of the log: what the engine would start with.
   void check_graph() {
     std::vector<PartitionCore*> cores;
+    std::vector<Replayed> partitions;
     for (std::uint16_t i = 0; i < report_.identity.partitions; ++i) {
       CoreOptions core;
       core.self = {i};
@@ -77,13 +78,14 @@ class Verify {
       core.hot_bytes = std::numeric_limits<std::size_t>::max();
       cores_.push_back(std::make_unique<PartitionCore>(core));
       cores.push_back(cores_.back().get());
+      partitions.push_back({cores_.back().get(), nullptr, 0, {}, {}});  // changes nothing on disk
       if (Status status = cores.back()->open(stores_[i].get()); !status.ok())
         return give_up(PartitionId{i}, "it cannot be opened: " + status.message());
     }
     ReplayOptions replay{options_.data_dir, report_.identity.log_id, [this](std::uint64_t done, std::uint64_t total) {
                            tell("replaying the command log", static_cast<double>(done) / static_cast<double>(total));
                          }};
-    auto replayed = replay_log(files_, replay, cores);
+    auto replayed = replay_log(files_, replay, partitions);
     if (!replayed.ok()) return give_up(std::nullopt, "the log cannot be replayed: " + replayed.status().message());
     report_.replayed = *replayed;
     auto settled = settle_transactions(cores);

@@ -1,6 +1,8 @@
 // The part of the core's state that is neither vertex nor space: counters, and transactions on their way. It is written
 // to the warm store with every write-back, since the log before it is not replayed again.
 
+#include <limits>
+
 #include "actors/partition/core/partition_core.h"
 #include "storage/base/damage.h"
 #include "storage/base/pack.h"
@@ -71,6 +73,12 @@ Status PartitionCore::open(const WarmStore* store) {
   if (Status status = sessions_.load(view); !status.ok()) return status;
   if (Status status = load_state(view); !status.ok()) return status;
   return graph_.open(store, graph_.next_local());
+}
+
+std::vector<WarmChange> PartitionCore::take_all() {
+  cut();
+  take_some(std::numeric_limits<std::size_t>::max());
+  return taken();
 }
 
 void PartitionCore::cut() {

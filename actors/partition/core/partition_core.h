@@ -114,7 +114,9 @@ class PartitionCore {
   /// True once all is taken.
   bool take_some(std::size_t vertices) { return graph_.take_some(vertices); }
   /// What was taken, all of it by now.
-  std::vector<WarmChange> take_changes() { return std::exchange(graph_.changes(), {}); }
+  std::vector<WarmChange> taken() { return std::exchange(graph_.changes(), {}); }
+  /// All of it in one step, where nobody waits.
+  std::vector<WarmChange> take_all();
   void written_back() { graph_.committed(); }
 
   Graph& graph() { return graph_; }

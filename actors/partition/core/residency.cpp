@@ -3,6 +3,11 @@
 #include "storage/hot/vertex_head.h"
 
 namespace engram {
+namespace {
+
+constexpr std::size_t reads_in_a_view = 256;
+
+}  // namespace
 
 std::string warm_edges_prefix(LocalId id, Side side) {
   std::string key;
@@ -49,10 +54,17 @@ Result<Adjacency> read_edges(const WarmStore::View& view, LocalId id, Side side)
 Result<LoadedParts> read_parts(const WarmStore& store, const Needs& needs) {
   LoadedParts parts;
   parts.generation = needs.generation;
-  WarmStore::View view(store);
+  // Renewed, since the map cannot grow while a view is open, and thousands of reads of a slow disk take long. What a commit
+  // in between makes of it is told by the generation.
+  std::optional<WarmStore::View> open;
+  std::size_t reads = 0;
+  auto view = [&]() -> const WarmStore::View& {
+    if (reads++ % reads_in_a_view == 0) open.emplace(store);
+    return *open;
+  };
   std::vector<LocalId> heads = needs.heads;
   for (const auto& [space, key] : needs.keys) {
-    auto value = view.get(WarmTable::keys, as_bytes(warm_key_hash(space, key)));
+    auto value = view().get(WarmTable::keys, as_bytes(warm_key_hash(space, key)));
     if (!value.ok()) return value.status();
     std::optional<LocalId> id;
     if (value.value().has_value() && value.value()->size() >= sizeof(std::uint64_t)) {
@@ -63,12 +75,12 @@ Result<LoadedParts> read_parts(const WarmStore& store, const Needs& needs) {
     parts.keys.push_back({space, key, id});
   }
   for (LocalId id : heads) {
-    auto head = read_head(view, id);
+    auto head = read_head(view(), id);
     if (!head.ok()) return head.status();
     parts.heads.push_back({id, std::move(head).value()});
   }
   for (auto [id, side] : needs.edges) {
-    auto adjacency = read_edges(view, id, side);
+    auto adjacency = read_edges(view(), id, side);
     if (!adjacency.ok()) return adjacency.status();
     parts.edges.push_back({id, side, std::move(adjacency).value()});
   }

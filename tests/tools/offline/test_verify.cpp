@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/support/text_file.h"
-#include "tests/tools/offline/data_directory.h"
+#include "tests/support/data_directory.h"
 #include "tools/offline/verify.h"
 
 namespace engram::cli {
