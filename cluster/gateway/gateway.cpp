@@ -4,6 +4,7 @@
 
 #include "cluster/gateway/connection.h"
 #include "cluster/gateway/tls_acceptor.h"
+#include "cluster/gateway/kj_log.h"
 #include "cluster/logging/logging.h"
 
 namespace engram {
@@ -97,6 +98,7 @@ struct Gateway::LoopThread {
     GatewayLoop loop(*services.engine, *services.clock, io,
                      static_cast<std::int64_t>(services.config->listen.busy_poll_us) * 1000);
     auto paf = kj::newPromiseAndFulfiller<void>();
+    KjLog messages;
     auto inbox = loop.inbox()->serve(io.unixEventPort);
     std::vector<kj::Own<Acceptor>> acceptors;
     for (auto& fd : tcp) acceptors.push_back(kj::heap<Acceptor>(services, loop, kj::mv(fd), true));

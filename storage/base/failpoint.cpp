@@ -1,11 +1,12 @@
 #include "storage/base/failpoint.h"
 
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include <unistd.h>
+
+#include "storage/base/last_words.h"
 
 namespace engram {
 
@@ -37,7 +38,7 @@ void Failpoints::arm_from_environment() {
                            : spec.substr(equals + 1, colon - equals - 1);
   long count = colon == std::string::npos ? 0 : std::strtol(spec.c_str() + colon + 1, nullptr, 10);
   if ((action != "kill" && action != "error" && action != "wait") || count < 1) {
-    std::fprintf(stderr, "ENGRAM_FAILPOINT: expected NAME=kill:COUNT, NAME=error:COUNT or NAME=wait:COUNT, got '%s'\n", text);
+    last_words("ENGRAM_FAILPOINT: expected NAME=kill:COUNT, NAME=error:COUNT or NAME=wait:COUNT, got '" + spec + "'");
     std::exit(2);
   }
   armed().name = spec.substr(0, equals);

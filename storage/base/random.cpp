@@ -3,8 +3,10 @@
 #include <sys/random.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
+
+#include "storage/base/error_text.h"
+#include "storage/base/last_words.h"
 
 namespace engram {
 
@@ -19,7 +21,7 @@ void SystemRandom::fill(std::span<std::byte> out) {
     ssize_t got = ::getrandom(out.data(), out.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
-      std::perror("engram: getrandom");
+      last_words("getrandom: " + error_text(errno));
       std::abort();
     }
     out = out.subspan(static_cast<std::size_t>(got));

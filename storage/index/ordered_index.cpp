@@ -1,11 +1,11 @@
 #include "storage/index/ordered_index.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
 #include "storage/base/damage.h"
+#include "storage/base/last_words.h"
 
 namespace engram {
 
@@ -141,7 +141,7 @@ Result<OrderedIndex::DropStep> OrderedIndex::drop(const WarmStore::View& view, I
 void OrderedIndex::take_changes(std::vector<WarmChange>& changes) {
   // A second batch in flight would be taken for committed with the first one.
   if (!in_flight_.entries.empty()) {
-    std::fprintf(stderr, "engram: ordered index: changes are taken before the last ones were committed\n");
+    last_words("ordered index: changes are taken before the last ones were committed");
     std::abort();
   }
   std::swap(in_flight_, recent_);

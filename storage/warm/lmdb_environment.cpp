@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "storage/base/damage.h"
+#include "storage/base/last_words.h"
 #include "storage/warm/warm_pages.h"
 
 namespace engram {
@@ -51,6 +51,16 @@ Status lmdb_failure(int error, const std::string& path, const std::string& doing
   }
 }
 
+namespace {
+
+/// LMDB's own broken invariants; it would write to standard error for as long as nobody reads that.
+void abort_saying(MDB_env*, const char* text) {
+  last_words(std::string("lmdb: ") + text);
+  std::abort();
+}
+
+}  // namespace
+
 Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::string& path, std::size_t map_bytes,
                                                                bool read_only) {
   auto directory = WarmDirectory::lock(path, read_only);
@@ -76,6 +86,7 @@ Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::string
   self->file_check_ = *check;
   int error = mdb_env_create(&self->environment_);
   if (error == 0) error = mdb_env_set_maxreaders(self->environment_, max_readers);
+  if (error == 0) mdb_env_set_assert(self->environment_, abort_saying);
   if (error == 0) error = mdb_env_set_maxdbs(self->environment_, max_tables);
   if (error == 0) error = mdb_env_set_mapsize(self->environment_, map_bytes);
   // No WRITEMAP: a full disk would be a SIGBUS. No NOSYNC: a power cut would leave a broken tree. NOTLS: a reader
@@ -94,7 +105,7 @@ Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::string
 
 LmdbEnvironment::~LmdbEnvironment() {
   if (lent_ != 0) {
-    std::fprintf(stderr, "engram: the warm store %s is closed while a view of it is open\n", path_.c_str());
+    last_words("the warm store " + path_ + " is closed while a view of it is open");
     std::abort();
   }
   for (MDB_txn* reader : idle_) mdb_txn_abort(reader);
@@ -170,7 +181,7 @@ Status LmdbEnvironment::grow() {
     ::munmap(probe, wanted);
     error = mdb_env_set_mapsize(environment_, wanted);
     if (error != 0) {
-      std::fprintf(stderr, "engram: cannot map the warm store %s again: %s\n", path_.c_str(), mdb_strerror(error));
+      last_words("cannot map the warm store " + path_ + " again: " + mdb_strerror(error));
       std::abort();
     }
   }

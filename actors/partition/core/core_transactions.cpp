@@ -1,6 +1,7 @@
 // The partition core's part in transactions over partitions.
 
 #include "actors/partition/core/partition_core.h"
+#include "storage/base/last_words.h"
 
 namespace engram {
 
@@ -91,8 +92,8 @@ void PartitionCore::apply_prepared(const Prepared& prepared, const ResolvedKeys&
   if (!result.status.ok()) {
     // The locks kept everything as it was when this share succeeded: only a defect gets here, and going on would leave
     // an edge at one end.
-    std::fprintf(stderr, "engram: partition %u: a prepared transaction cannot be applied: %s\n", self_.value,
-                 result.status.message().c_str());
+    last_words("partition " + std::to_string(self_.value) + ": a prepared transaction cannot be applied: " +
+               result.status.message());
     std::abort();
   }
 }
