@@ -74,6 +74,9 @@ std::string details_of(const Status& status) {
   return details.empty() ? details : " (" + details + ")";
 }
 
+/// The client reads them when it connects; the engine has no argument of this name.
+bool is_tls_file(const Status& status) { return status.code() == Code::invalid_argument && status.field() == "tls"; }
+
 bool draws_on(int descriptor) {
   const char* terminal = std::getenv("TERM");
   return ::isatty(descriptor) == 1 && (terminal == nullptr || std::strcmp(terminal, "dumb") != 0);
@@ -142,7 +145,7 @@ client::Client* open_session(Globals& globals) {
 }
 
 void report_error(Globals& globals, const Status& status) {
-  globals.exit_code = exit_code_of(status.code());
+  globals.exit_code = is_tls_file(status) ? exit_local : exit_code_of(status.code());
   auto message = status.message().empty() ? std::string(code_name(status.code())) : status.message();
   if (globals.json) {
     nlohmann::ordered_json error{{"code", code_name(status.code())}, {"message", message}};

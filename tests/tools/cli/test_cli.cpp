@@ -96,6 +96,9 @@ TEST_CASE("every way to end has its code, and says what to do") {
   ends({"space", "drop", "default"}, exit_usage, "--yes");
   ends({"recall", "ada", "--decay", "7"}, exit_refused, "decay");
   ends({"get", "ada", "--token-file", "/nowhere"}, exit_local, "/nowhere");
+  ends({"get", "ada", "--ca", "/nowhere"}, exit_local, "/nowhere");
+  ends({"get", "ada", "--ca", "/dev/null"}, exit_local, "no PEM certificate");
+  ends({"bench", "--keys", "1", "--ca", "/nowhere"}, exit_local, "/nowhere");
   ends({"log", "--data-dir", "/nowhere"}, exit_local, "/nowhere");
   auto error = json::parse(engine.run({"put", "ada", "--create", "--json"}).errors);
   CHECK(error["error"]["code"] == "vertex_exists");
@@ -221,7 +224,10 @@ TEST_CASE("an engine that knows its clients by certificates gets one by --cert a
   CHECK_THAT(ends({"get", "ada"}, exit_unreachable).errors, Contains("--cert"));
   CHECK_THAT(ends({"get", "ada", "--cert", own_certificate}, exit_usage).errors, Contains("--key"));
   auto no_file = directory / "no.pem";
-  CHECK_THAT(ends({"get", "ada", "--cert", no_file, "--key", own_key}, exit_refused).errors, Contains(no_file));
+  CHECK_THAT(ends({"get", "ada", "--cert", no_file, "--key", own_key}, exit_local).errors, Contains(no_file));
+  CHECK_THAT(ends({"get", "ada", "--cert", own_certificate, "--key", no_file}, exit_local).errors, Contains(no_file));
+  ends({"get", "ada", "--cert", own_certificate, "--key", own_certificate}, exit_local);  // no key in it
+  CHECK_THAT(ends({"get", "ada", "--cert", own_certificate, "--key", key}, exit_local).errors, Contains("does not belong"));
 }
 
 }  // namespace engram::cli
