@@ -8,6 +8,7 @@
 #include "tools/engram/commands.h"
 
 namespace engram::cli {
+#include "tools/engram/app_checks.h"
 
 namespace {
 
@@ -16,8 +17,8 @@ using Arguments = std::shared_ptr<SpaceArguments>;
 void add_quota_options(CLI::App& command, const Arguments& arguments) {
   command.add_option("--max-vertices", arguments->quota_vertices, "At most so many vertices; 0: any number");
   command.add_option("--max-edges", arguments->quota_edges, "At most so many edges; 0: any number");
-  command.add_option("--max-bytes", arguments->quota_bytes, "At most so much stored (500MiB, 2GiB); 0: any size")
-      ->transform(CLI::AsSizeValue(false));
+  take_size(*command.add_option("--max-bytes", arguments->quota_bytes,
+                                "At most so much stored (500MiB, 2GiB); 0: any size"));
 }
 
 CLI::App* space_command(CLI::App& space, const char* name, const char* help, const Arguments& arguments) {

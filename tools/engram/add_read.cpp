@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "tools/engram/app.h"
+#include "tools/engram/app_checks.h"
 #include "tools/engram/filter_options.h"
 
 namespace engram::cli {
@@ -46,9 +47,7 @@ void add_scan(CLI::App& app, Globals& globals) {
   auto* command = app.add_subcommand("scan", "List vertices by label, condition or index");
   auto arguments = std::make_shared<ScanArguments>();
   add_vertex_options(*command, arguments->vertices);
-  command->add_option("-n,--limit", arguments->limit, "Show at most so many")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  at_least_one(*command->add_option("-n,--limit", arguments->limit, "Show at most so many")->capture_default_str());
   command->add_flag("--all", arguments->all, "Show all");
   command->add_flag("-k,--keys", arguments->keys_only, "Only keys");
   command->add_option("--lookup", arguments->lookup,

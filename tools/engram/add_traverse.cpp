@@ -6,6 +6,7 @@
 #include "tools/engram/filter_options.h"
 
 namespace engram::cli {
+#include "tools/engram/app_checks.h"
 
 namespace {
 
@@ -16,9 +17,7 @@ void add_expand(CLI::App& app, Globals& globals) {
   command->add_option("--hops", arguments->hops, "Hops, 1 to 32")->capture_default_str()->check(CLI::Range(1, 32));
   add_edge_options(*command, arguments->edges);
   add_vertex_options(*command, arguments->vertices);
-  command->add_option("-n,--limit", arguments->limit, "Show at most so many")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  at_least_one(*command->add_option("-n,--limit", arguments->limit, "Show at most so many")->capture_default_str());
   command->add_flag("-p,--properties", arguments->properties, "Also labels and properties");
   command->footer(R"(Each vertex is shown once, with the least number of hops to it. Conditions hold on every hop.
 

@@ -1,9 +1,11 @@
 #include "tools/engram/app.h"
 
 #include <algorithm>
+#include <csignal>
 
 #include <CLI/CLI.hpp>
 
+#include "tools/engram/app_checks.h"
 #include "tools/engram/command_support.h"
 #include "tools/engram/json.h"
 #include "tools/import/add_import.h"
@@ -26,6 +28,9 @@ constexpr const char* exit_codes = R"(Exit codes:
 
 'engram COMMAND --help' shows a command's options and examples.)";
 
+constexpr std::uint64_t max_timeout_ms = 600'000;  // what the engine takes
+constexpr std::uint64_t max_wait_ms = 86'400'000;
+
 void add_client_options(CLI::App& app, Globals& globals) {
   constexpr const char* group = "Connection";
   app.add_option("--server", globals.server,
@@ -35,7 +40,11 @@ void add_client_options(CLI::App& app, Globals& globals) {
   app.add_option("--token-file", globals.token_file, "A file with the token on its first line")
       ->envname("ENGRAM_TOKEN_FILE")
       ->group(group);
-  app.add_option("--space", globals.space, "The graph to work on")->envname("ENGRAM_SPACE")->capture_default_str()->group(group);
+  app.add_option("--space", globals.space, "The graph to work on")
+      ->envname("ENGRAM_SPACE")
+      ->capture_default_str()
+      ->check(CLI::Validator([](std::string& name) { return name.empty() ? "the name is empty" : ""; }, ""))
+      ->group(group);
   app.add_option("--ca", globals.ca_file, "TLS: trust these authorities (PEM)")->envname("ENGRAM_CA")->group(group);
   app.add_option("--tls-name", globals.tls_name, "TLS: the name in the engine's certificate, if it is not the host's")
       ->group(group);
@@ -49,13 +58,12 @@ void add_client_options(CLI::App& app, Globals& globals) {
   certificate->needs(key);
   key->needs(certificate);
   app.add_flag("--tls", globals.tls, "TLS with the authorities that this system trusts")->group(group);
-  app.add_option("--timeout", globals.timeout_ms, "Deadline of a call, its retries included: 5s, 500ms")
-      ->transform(CLI::AsNumberWithUnit(std::map<std::string, std::uint32_t>{{"ms", 1}, {"s", 1000}, {"m", 60000}}))
-      ->default_str("5s")
-      ->group(group);
-  app.add_option("--wait", globals.wait_ms, "Wait so long for an engine that is not there yet: 30s")
-      ->transform(CLI::AsNumberWithUnit(std::map<std::string, std::uint32_t>{{"ms", 1}, {"s", 1000}, {"m", 60000}}))
-      ->group(group);
+  auto* timeout = app.add_option("--timeout", globals.timeout_ms,
+                                 "Deadline of a call, its retries included: 500ms, 5s, 2m; 1ms to 10m");
+  take_duration(*timeout->default_str("5s")->group(group), 1, max_timeout_ms);
+  auto* wait = app.add_option("--wait", globals.wait_ms,
+                              "Wait so long for an engine that is not there yet: 30s; 0, the default: not at all");
+  take_duration(*wait->group(group), 0, max_wait_ms);
 }
 
 void add_shared(CLI::App& app, Globals& globals) {
@@ -84,6 +92,7 @@ void build(CLI::App& app, Globals& globals) {
   add_token(app, globals);
   add_log(app, globals);
   add_verify(app, globals);
+  check_values(app);
   app.footer(exit_codes);
 }
 
@@ -91,6 +100,13 @@ void build(CLI::App& app, Globals& globals) {
 bool asks_for_json(const std::vector<std::string>& arguments) {
   auto options_end = std::find(arguments.begin(), arguments.end(), "--");
   return std::find(arguments.begin(), options_end, "--json") != options_end;
+}
+
+/// The library's own text has them in the opposite order.
+std::string unknown_words(const CLI::App& app) {
+  std::string words;
+  for (const auto& word : app.remaining(true)) words += " '" + as_typed(word) + "'";
+  return "not understood:" + words;
 }
 
 int wrong_arguments(Globals& globals, const std::string& message) {
@@ -101,6 +117,7 @@ int wrong_arguments(Globals& globals, const std::string& message) {
 /// Help and version are no errors; anything else in the arguments is 2.
 int parse(CLI::App& app, std::vector<std::string> arguments, Globals& globals) {
   if (asks_for_json(arguments)) globals.json = true;
+  for (auto& argument : arguments) argument = keep_whole(std::move(argument));
   std::reverse(arguments.begin(), arguments.end());   // as the library wants them
   try {
     app.parse(arguments);
@@ -109,6 +126,9 @@ int parse(CLI::App& app, std::vector<std::string> arguments, Globals& globals) {
   } catch (const CLI::CallForVersion& version) {
     print_line(globals.json ? dump({{"version", version.what()}}) : version.what());
     return exit_ok;
+  } catch (const CLI::ExtrasError&) {
+    return wrong_arguments(globals, unknown_words(app) +
+                                        ". 'engram --help' lists the commands, 'engram COMMAND --help' its options");
   } catch (const CLI::ParseError& error) {
     bool wrong = error.get_exit_code() != 0;
     if (wrong && globals.json) return wrong_arguments(globals, error.what());
@@ -120,9 +140,11 @@ int parse(CLI::App& app, std::vector<std::string> arguments, Globals& globals) {
 }  // namespace
 
 int run_command_line(std::vector<std::string> arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that left is an error of writing: exit_local for every command
   CLI::App app("Engram: a graph database for associative memory", "engram");
   Globals globals;
   build(app, globals);
+  refuse_useless_options(app, arguments);
   globals.exit_code = parse(app, std::move(arguments), globals);
   finish_output(globals);
   return globals.exit_code;
@@ -132,6 +154,7 @@ void run_shell_line(Globals& globals, std::vector<std::string> words) {
   CLI::App app("", "");
   add_shared(app, globals);
   add_client_commands(app, globals);
+  check_values(app);
   app.footer("  use NAME   work on another space\n  exit       leave\n\n'COMMAND --help' shows options and examples.");
   if (words.front() == "help") words = {"--help"};
   globals.exit_code = parse(app, std::move(words), globals);
@@ -139,11 +162,14 @@ void run_shell_line(Globals& globals, std::vector<std::string> words) {
 
 void add_shell(CLI::App& app, Globals& globals) {
   auto* command = app.add_subcommand("shell", "Type commands on one connection; reads a script from a pipe");
-  command->footer(R"(History is kept in ~/.local/state/engram/history. A script stops at the first line that fails.
+  command->footer(R"(All commands on vertices, edges and spaces, and 'use NAME' to work on another space, 'help', 'exit'. Words are separated
+by blanks; quotes and backslashes keep them. '#' begins a comment. History is kept in ~/.local/state/engram/history.
+A script stops at the first line that fails.
 
 Examples:
   engram shell --space notes
-  printf 'put a\nput b\nlink a NEXT b\n' | engram shell)");
+  printf 'put a\nput b\nlink a NEXT b\n' | engram shell
+  printf 'use notes\nget a\nuse default\nget a\n' | engram shell)");
   command->callback([&globals] {
     CLI::App commands;
     Globals unused;

@@ -124,6 +124,8 @@ void run_words(Globals& globals, std::vector<std::string> words,
 }  // namespace
 
 Result<std::vector<std::string>> split_words(std::string_view line) {
+  if (line.find('\0') != std::string_view::npos)
+    return Status(Code::invalid_argument, "the line has a NUL byte, which no word can hold");
   std::vector<std::string> words;
   std::string word;
   bool in_word = false;
