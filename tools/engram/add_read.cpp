@@ -30,17 +30,22 @@ void add_neighbors(CLI::App& app, Globals& globals) {
   command->add_option("key", arguments->key, "The vertex's key")->required();
   add_edge_options(*command, arguments->edges);
   add_vertex_options(*command, arguments->vertices);
-  command->add_option("-n,--limit", arguments->limit, "Show at most so many")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_flag("--all", arguments->all, "Show all");
-  command->add_flag("--count", arguments->count, "Only count them, out and in");
+  auto* limit = command->add_option("-n,--limit", arguments->limit, "Show at most so many")->capture_default_str();
+  at_least_one(*limit);
+  auto* all = command->add_flag("--all", arguments->all, "Show all");
+  command->add_flag("--count", arguments->count, "Only count them: out and in, or as --direction says; all that pass")
+      ->excludes(limit)
+      ->excludes(all);
   command->footer(R"(Examples:
   engram neighbors ada
   engram neighbors ada --direction both --type KNOWS --min-weight 0.5
   engram neighbors hub --count
+  engram neighbors hub --count --direction in --type KNOWS --label Person
   engram neighbors atlanta --edge-where "dist<500" --where "elev>1000")");
-  command->callback([arguments, &globals] { run_neighbors(globals, *arguments); });
+  command->callback([arguments, command, &globals] {
+    arguments->direction_is_given = command->count("--direction") > 0;
+    run_neighbors(globals, *arguments);
+  });
 }
 
 void add_scan(CLI::App& app, Globals& globals) {

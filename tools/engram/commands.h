@@ -72,6 +72,7 @@ struct NeighborsArguments {
   std::uint32_t limit = 100;
   bool all = false;
   bool count = false;
+  bool direction_is_given = false;   // else `count` counts both
 };
 void run_neighbors(Globals& globals, const NeighborsArguments& arguments);
 

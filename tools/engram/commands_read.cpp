@@ -44,12 +44,52 @@ void add_edge(Table& table, const client::Edge& edge, const std::string& key, cl
             {Ink::name, Ink::strong, Ink::number, Ink::plain, Ink::plain});
 }
 
-void print_degree(Globals& globals, client::Client& client, const NeighborsArguments& arguments) {
-  auto degree = client.degree(arguments.key, arguments.edges.types);
+/// Whether counting has to look at the edges: the engine keeps a vertex's degrees by type only.
+bool counts_one_by_one(const NeighborsArguments& arguments) {
+  return arguments.edges.min_weight || arguments.edges.max_weight || !arguments.edges.edge_where.empty() ||
+         !arguments.vertices.labels.empty() || !arguments.vertices.where.empty();
+}
+
+Result<std::uint64_t> count_edges(client::Client& client, const std::string& key, client::NeighborsQuery query) {
+  query.limit = 10'000;
+  query.projection.properties = query.projection.labels = query.projection.keys = false;
+  std::uint64_t count = 0;
+  do {
+    auto page = client.neighbors(key, query);
+    if (!page.ok()) return page.status();
+    count += page->edges.size();
+    query.cursor = page->cursor;
+  } while (!query.cursor.empty());
+  return count;
+}
+
+Result<client::Degree> degree_of(client::Client& client, const NeighborsArguments& arguments, const Filters& chosen,
+                                 bool out, bool in) {
+  if (!counts_one_by_one(arguments)) return client.degree(arguments.key, arguments.edges.types);
+  client::Degree degree;
+  for (auto direction : {client::Direction::out, client::Direction::in}) {
+    bool outwards = direction == client::Direction::out;
+    if (!(outwards ? out : in)) continue;
+    auto count = count_edges(client, arguments.key,
+                             {.direction = direction, .edges = chosen.edges, .target = chosen.vertices});
+    if (!count.ok()) return count.status();
+    (outwards ? degree.out : degree.in) = *count;
+  }
+  return degree;
+}
+
+void print_degree(Globals& globals, client::Client& client, const NeighborsArguments& arguments, const Filters& chosen) {
+  bool both = !arguments.direction_is_given && arguments.edges.edge_where.empty();  // conditions on edges go outwards only
+  bool out = both || chosen.direction != client::Direction::in;
+  bool in = both || chosen.direction != client::Direction::out;
+  auto degree = degree_of(client, arguments, chosen, out, in);
   auto* found = checked(globals, degree);
   if (found == nullptr) return;
-  if (globals.json) return print_line(dump({{"key", arguments.key}, {"out", found->out}, {"in", found->in}}));
-  print_line("out " + grouped(found->out) + "  in " + grouped(found->in));
+  Json json{{"key", arguments.key}};
+  std::string text;
+  if (out) json["out"] = found->out, text = "out " + grouped(found->out);
+  if (in) json["in"] = found->in, text += (text.empty() ? "in " : "  in ") + grouped(found->in);
+  print_line(globals.json ? dump(json) : text);
 }
 
 void print_scanned(Globals& globals, const client::Vertex& vertex, bool keys_only) {
@@ -124,7 +164,7 @@ void run_neighbors(Globals& globals, const NeighborsArguments& arguments) {
   if (!chosen) return;
   auto* client = open_client(globals);
   if (client == nullptr) return;
-  if (arguments.count) return print_degree(globals, *client, arguments);
+  if (arguments.count) return print_degree(globals, *client, arguments, *chosen);
   client::NeighborsQuery query{.direction = chosen->direction, .edges = chosen->edges, .target = chosen->vertices};
   Table table({"type", "neighbor", "weight", "rank", "properties"}, {false, false, true, true, false});
   std::uint64_t left = arguments.all ? UINT64_MAX : arguments.limit;
