@@ -1,14 +1,17 @@
 // space, stats, status and token on the command line.
 
+#include <algorithm>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "tools/engram/app.h"
+#include "tools/engram/app_checks.h"
 #include "tools/engram/commands.h"
 
 namespace engram::cli {
-#include "tools/engram/app_checks.h"
 
 namespace {
 
@@ -20,6 +23,10 @@ void add_quota_options(CLI::App& command, const Arguments& arguments) {
   take_size(*command.add_option("--max-bytes", arguments->quota_bytes,
                                 "At most so much stored (500MiB, 2GiB); 0: any size"));
 }
+
+constexpr const char* quota_of_spread =
+    R"(A spread space keeps its quota in equal shares, one for each partition: a partition whose share is full refuses
+(quota_exceeded tells the share) though others have room. So a small quota wants a space that is kept --together.)";
 
 CLI::App* space_command(CLI::App& space, const char* name, const char* help, const Arguments& arguments) {
   auto* command = space.add_subcommand(name, help);
@@ -34,7 +41,8 @@ void add_space(CLI::App& app, Globals& globals) {
   auto* create = space_command(*space, "create", "Create a space", arguments);
   create->add_flag("--together", arguments->together, "Keep it in one partition: for small graphs");
   add_quota_options(*create, arguments);
-  create->footer("Examples:\n  engram space create notes\n  engram space create notes --together --max-bytes 500MiB");
+  create->footer(std::string(quota_of_spread) +
+                 "\n\nExamples:\n  engram space create notes\n  engram space create notes --together --max-bytes 500MiB");
   create->callback([arguments, &globals] { run_space_create(globals, *arguments); });
 
   auto* list = space->add_subcommand("list", "List the spaces that the token may see, with what they hold");
@@ -46,14 +54,21 @@ void add_space(CLI::App& app, Globals& globals) {
   drop->footer("Example:\n  engram space drop notes --yes");
   drop->callback([arguments, &globals] { run_space_drop(globals, *arguments); });
 
-  auto* quota = space_command(*space, "quota", "Replace a space's quota", arguments);
+  auto* quota = space_command(*space, "quota", "Show a space's quota and what is used of it, or replace it", arguments);
+  auto* none = quota->add_flag("--none", arguments->no_quota, "Remove it: everything is unlimited");
   add_quota_options(*quota, arguments);
-  quota->footer(R"(What is not given is unlimited then.
+  auto limits = {quota->get_option("--max-vertices"), quota->get_option("--max-edges"), quota->get_option("--max-bytes")};
+  for (auto* limit : limits) none->excludes(limit);
+  quota->footer("With one of the options, what is not given is unlimited then.\n" + std::string(quota_of_spread) + R"(
 
 Examples:
+  engram space quota notes
   engram space quota notes --max-vertices 100000 --max-bytes 1GiB
-  engram space quota notes)");
-  quota->callback([arguments, &globals] { run_space_quota(globals, *arguments); });
+  engram space quota notes --none)");
+  quota->callback([arguments, limits = std::vector<CLI::Option*>(limits), &globals] {
+    arguments->sets_quota = std::any_of(limits.begin(), limits.end(), [](auto* limit) { return limit->count() > 0; });
+    run_space_quota(globals, *arguments);
+  });
 
   auto* index = space->add_subcommand("index", "Declare or drop an index in the space that --space names");
   index->add_option("property", arguments->property, "The property")->required();

@@ -124,6 +124,8 @@ struct SpaceArguments {
   std::uint64_t quota_vertices = 0;
   std::uint64_t quota_edges = 0;
   std::uint64_t quota_bytes = 0;
+  bool sets_quota = false;   // one of them was given
+  bool no_quota = false;
   std::string label;
   std::string property;
   bool drop = false;

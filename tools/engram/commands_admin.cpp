@@ -1,5 +1,7 @@
 // space, stats, status.
 
+#include <algorithm>
+
 #include "tools/engram/command_support.h"
 #include "tools/engram/json.h"
 #include "tools/engram/property_text.h"
@@ -14,6 +16,25 @@ std::string quota_text(std::uint64_t used, std::uint64_t quota) {
 
 client::Quota quota_of(const SpaceArguments& arguments) {
   return {arguments.quota_vertices, arguments.quota_edges, arguments.quota_bytes};
+}
+
+void show_quota(Globals& globals, client::Client& client, const std::string& name) {
+  auto answer = client.list_spaces();
+  auto* spaces = checked(globals, answer);
+  if (spaces == nullptr) return;
+  auto space = std::find_if(spaces->begin(), spaces->end(), [&](const auto& one) { return one.name == name; });
+  if (space == spaces->end())
+    return report_error(globals,
+                        Status(Code::unknown_space, "there is no space '" + name + "', or the token may not use it"));
+  if (globals.json) return print_line(dump(to_json(*space)));
+  Table table({"", "used", "quota"}, {false, true, true});
+  auto add = [&](const char* what, std::uint64_t used, std::uint64_t quota, auto show) {
+    table.add({what, show(used), quota == 0 ? "no limit" : show(quota)}, {Ink::faint});
+  };
+  add("vertices", space->vertices, space->quota.vertices, grouped);
+  add("edges", space->edges, space->quota.edges, grouped);
+  add("bytes", space->bytes, space->quota.bytes, show_bytes);
+  table.print();
 }
 
 /// A document as "path  value" lines: what /status says differs from version to version.
@@ -81,9 +102,10 @@ void run_space_drop(Globals& globals, const SpaceArguments& arguments) {
 void run_space_quota(Globals& globals, const SpaceArguments& arguments) {
   auto* client = open_session(globals);
   if (client == nullptr) return;
+  if (!arguments.sets_quota && !arguments.no_quota) return show_quota(globals, *client, arguments.name);
   auto outcome = client->set_quota(arguments.name, quota_of(arguments));
   if (!outcome.committed() || globals.json) return report_outcome(globals, outcome);
-  print_line("quota of space '" + arguments.name + "' set");
+  print_line("quota of space '" + arguments.name + "' " + (arguments.no_quota ? "removed" : "set"));
 }
 
 void run_space_index(Globals& globals, const SpaceArguments& arguments) {
