@@ -20,6 +20,7 @@ struct PutArguments {
   bool update = false;
   bool replace = false;
   std::optional<std::uint64_t> if_version;
+  std::vector<std::string> if_properties;
 };
 void run_put(Globals& globals, const PutArguments& arguments);
 
@@ -34,6 +35,8 @@ struct LinkArguments {
   bool update = false;
   bool replace = false;
   bool create_missing = false;
+  std::optional<std::uint64_t> if_version;
+  std::vector<std::string> if_properties;
 };
 void run_link(Globals& globals, const LinkArguments& arguments);
 
@@ -42,6 +45,8 @@ struct DeleteArguments {
   std::vector<std::string> edge;   // source, type, target
   std::int64_t rank = 0;
   bool if_exists = false;
+  std::optional<std::uint64_t> if_version;
+  std::vector<std::string> if_properties;
 };
 void run_delete(Globals& globals, const DeleteArguments& arguments);
 

@@ -17,6 +17,30 @@ void submit(Globals& globals, client::Batch& batch) {
   if (client != nullptr) report_outcome(globals, client->submit(batch));
 }
 
+/// What has to hold before the change. `arguments` are those of put, link or delete.
+template <typename Arguments, typename Version, typename Property>
+Status add_conditions(const Arguments& arguments, Version require_version, Property require_property) {
+  auto properties = parse_properties(arguments.if_properties);
+  if (!properties.ok()) return properties.status();
+  if (arguments.if_version) require_version(*arguments.if_version);
+  for (const auto& property : *properties) require_property(property);
+  return {};
+}
+
+template <typename Arguments>
+Status add_vertex_conditions(client::Batch& batch, const std::string& key, const Arguments& arguments) {
+  return add_conditions(
+      arguments, [&](std::uint64_t version) { batch.require_vertex_version(key, version); },
+      [&](const client::Property& property) { batch.require_vertex_property(key, property); });
+}
+
+template <typename Arguments>
+Status add_edge_conditions(client::Batch& batch, const client::EdgeKey& edge, const Arguments& arguments) {
+  return add_conditions(
+      arguments, [&](std::uint64_t version) { batch.require_edge_version(edge, version); },
+      [&](const client::Property& property) { batch.require_edge_property(edge, property); });
+}
+
 }  // namespace
 
 void run_put(Globals& globals, const PutArguments& arguments) {
@@ -28,7 +52,8 @@ void run_put(Globals& globals, const PutArguments& arguments) {
                                    .remove_labels = arguments.remove_labels,
                                    .properties = std::move(properties).value(),
                                    .replace = arguments.replace});
-  if (arguments.if_version) batch.require_vertex_version(arguments.key, *arguments.if_version);
+  auto status = add_vertex_conditions(batch, arguments.key, arguments);
+  if (!status.ok()) return report_usage(globals, status);
   submit(globals, batch);
 }
 
@@ -44,17 +69,25 @@ void run_link(Globals& globals, const LinkArguments& arguments) {
               .properties = std::move(properties).value(),
               .replace = arguments.replace,
               .create_missing = arguments.create_missing});
+  client::EdgeKey edge{arguments.source, arguments.type, arguments.target, arguments.rank};
+  if (auto status = add_edge_conditions(batch, edge, arguments); !status.ok()) return report_usage(globals, status);
   submit(globals, batch);
 }
 
 void run_delete(Globals& globals, const DeleteArguments& arguments) {
   client::Batch batch(1);
-  if (arguments.edge.size() == 3)
-    batch.unlink({arguments.edge[0], arguments.edge[1], arguments.edge[2], arguments.rank}, arguments.if_exists);
-  else if (!arguments.key.empty())
+  Status status;
+  if (arguments.edge.size() == 3) {
+    client::EdgeKey edge{arguments.edge[0], arguments.edge[1], arguments.edge[2], arguments.rank};
+    batch.unlink(edge, arguments.if_exists);
+    status = add_edge_conditions(batch, edge, arguments);
+  } else if (!arguments.key.empty()) {
     batch.delete_vertex(arguments.key, arguments.if_exists);
-  else
-    return report_usage(globals, Status(Code::invalid_argument, "delete what? KEY, or --edge SOURCE TYPE TARGET"));
+    status = add_vertex_conditions(batch, arguments.key, arguments);
+  } else {
+    status = Status(Code::invalid_argument, "delete what? KEY, or --edge SOURCE TYPE TARGET");
+  }
+  if (!status.ok()) return report_usage(globals, status);
   submit(globals, batch);
 }
 
