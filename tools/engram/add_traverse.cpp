@@ -1,14 +1,50 @@
 // expand, path and recall on the command line.
 
+#include <algorithm>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "tools/engram/app.h"
+#include "tools/engram/app_checks.h"
 #include "tools/engram/filter_options.h"
 
 namespace engram::cli {
-#include "tools/engram/app_checks.h"
 
 namespace {
+
+/// "type=route direction=in where=elev>100": the options of these names, for one hop.
+HopArguments parse_hop(const std::string& text) {
+  auto words = split_words(text);
+  if (!words.ok()) throw CLI::ValidationError("--hop", "'" + text + "': " + words.status().message());
+  HopArguments hop;
+  CLI::App app("", "--hop");
+  app.set_help_flag();
+  add_edge_options(app, hop.edges);
+  add_vertex_options(app, hop.vertices);
+  check_values(app);
+  for (auto& word : *words) word.insert(0, "--");
+  std::reverse(words->begin(), words->end());   // as the library wants them
+  try {
+    app.parse(*words);
+  } catch (const CLI::ParseError& error) {
+    throw CLI::ValidationError("--hop", "'" + text + "': " + error.what());
+  }
+  return hop;
+}
+
+void add_hops(CLI::App& command, const std::shared_ptr<ExpandArguments>& arguments) {
+  auto take = [arguments](const std::vector<std::string>& hops) {
+    for (const auto& hop : hops) arguments->each_hop.push_back(parse_hop(hop));
+  };
+  auto* hop = command.add_option_function<std::vector<std::string>>(
+      "--hop", take, "One hop with conditions of its own, as words: 'type=route direction=in where=elev>100'; repeated: hop "
+                     "by hop");
+  hop->allow_extra_args(false);
+  for (const char* other : {"--hops", "--direction", "--type", "--min-weight", "--max-weight", "--edge-where", "--label",
+                            "--where"})
+    hop->excludes(command.get_option(other));
+}
 
 void add_expand(CLI::App& app, Globals& globals) {
   auto* command = app.add_subcommand("expand", "Show what is reached within some hops");
@@ -19,11 +55,14 @@ void add_expand(CLI::App& app, Globals& globals) {
   add_vertex_options(*command, arguments->vertices);
   at_least_one(*command->add_option("-n,--limit", arguments->limit, "Show at most so many")->capture_default_str());
   command->add_flag("-p,--properties", arguments->properties, "Also labels and properties");
-  command->footer(R"(Each vertex is shown once, with the least number of hops to it. Conditions hold on every hop.
+  add_hops(*command, arguments);
+  command->footer(R"(Each vertex is shown once, with the least number of hops to it. Conditions hold on every hop; with --hop, each hop has
+its own: the words are the options --direction, --type, --min-weight, --max-weight, --edge-where, --label and --where.
 
 Examples:
   engram expand ada --hops 2
-  engram expand 1 --hops 2 --type route --where "elev>100" --label airport)");
+  engram expand 1 --hops 2 --type route --where "elev>100" --label airport
+  engram expand 1 --hop "type=contains direction=in label=country" --hop "type=contains where=elev>4000")");
   command->callback([arguments, &globals] { run_expand(globals, *arguments); });
 }
 

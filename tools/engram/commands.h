@@ -81,9 +81,14 @@ struct NeighborsArguments {
 };
 void run_neighbors(Globals& globals, const NeighborsArguments& arguments);
 
+struct HopArguments {
+  EdgeArguments edges;
+  VertexArguments vertices;
+};
 struct ExpandArguments {
   std::vector<std::string> keys;
   std::uint32_t hops = 2;
+  std::vector<HopArguments> each_hop;   // not empty: instead of `hops`, `edges` and `vertices`
   EdgeArguments edges;
   VertexArguments vertices;
   std::uint32_t limit = 1000;

@@ -39,11 +39,15 @@ void print_path(const client::Path& path, const PathArguments& arguments) {
 }  // namespace
 
 void run_expand(Globals& globals, const ExpandArguments& arguments) {
-  auto chosen = filters(globals, arguments.edges, arguments.vertices);
-  if (!chosen) return;
+  auto each_hop = arguments.each_hop;
+  if (each_hop.empty()) each_hop.assign(arguments.hops, {arguments.edges, arguments.vertices});
   client::ExpandQuery query;
+  for (const auto& hop : each_hop) {
+    auto chosen = filters(globals, hop.edges, hop.vertices);
+    if (!chosen) return;
+    query.hops.push_back({chosen->direction, chosen->edges, chosen->vertices, 0});
+  }
   for (const auto& key : arguments.keys) query.seeds.emplace_back(key);
-  query.hops.assign(arguments.hops, {chosen->direction, chosen->edges, chosen->vertices, 0});
   query.max_results = arguments.limit;
   query.result = arguments.properties ? client::ResultKind::vertices : client::ResultKind::keys;
   auto* client = open_client(globals);
