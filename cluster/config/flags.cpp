@@ -1,5 +1,7 @@
 #include "cluster/config/flags.h"
 
+#include <exception>
+
 #include <CLI/CLI.hpp>
 
 #include "cluster/config/registry.h"
@@ -13,6 +15,16 @@ std::string option_help(const Setting& setting) {
   return std::string(setting.help) + (value.empty() ? "" : " [" + value + "]");
 }
 
+/// The library throws what it does not take itself at a flag's value.
+std::string check_flag_value(std::string& text) {
+  try {
+    (void)CLI::detail::to_flag_value(text);
+    return {};
+  } catch (const std::exception&) {
+    return "'" + text + "' is neither true nor false";
+  }
+}
+
 }  // namespace
 
 void add_config_flags(CLI::App& app, FlagValues& values) {
@@ -24,6 +36,7 @@ void add_config_flags(CLI::App& app, FlagValues& values) {
     CLI::Option* option = setting.kind == SettingKind::boolean
                               ? app.add_flag_function(setting.flag(), take_flag, option_help(setting))
                               : app.add_option_function<std::string>(setting.flag(), take, option_help(setting));
+    if (setting.kind == SettingKind::boolean) option->check(CLI::Validator(check_flag_value, ""));
     option->group(std::string(setting.section));
   }
 }
