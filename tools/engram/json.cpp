@@ -148,17 +148,6 @@ Json to_json(const Outcome& outcome) {
   return json;
 }
 
-Value from_json(const Json& json) {
-  if (json.is_boolean()) return json.get<bool>();
-  if (json.is_number_integer()) return json.get<std::int64_t>();
-  if (json.is_number()) return json.get<double>();
-  if (json.is_string()) return json.get<std::string>();
-  if (!json.is_array()) return {};
-  List list;
-  for (const auto& item : json) list.push_back(from_json(item));
-  return list;
-}
-
 const char* limit_name(Limit limit) {
   static constexpr const char* names[] = {"none", "visited", "results", "time", "bytes"};
   auto index = static_cast<std::size_t>(limit);

@@ -27,9 +27,6 @@ Json to_json(const client::SpaceInfo& space);
 Json to_json(const client::Statistics& statistics);
 Json to_json(const client::Outcome& outcome);
 
-/// Plain JSON as a value: what a person types as a list. Objects are refused by answering null.
-client::Value from_json(const Json& json);
-
 const char* limit_name(client::Limit limit);
 const char* placement_name(client::Placement placement);
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tools/engram/json.h"
+#include "tools/import/json_lines.h"
 #include "tools/import/timestamp_text.h"
 #include "tools/import/value_text.h"
 
@@ -27,27 +28,36 @@ Status bad(std::string_view text, const std::string& expected) {
   return {Code::invalid_argument, "'" + std::string(text) + "' is not " + expected};
 }
 
+bool is_json_list(std::string_view text) { return Json::parse(text, nullptr, false).is_array(); }
+
 Result<Value> parse_json_list(std::string_view text) {
-  auto json = Json::parse(text, nullptr, false);
-  if (!json.is_array()) return bad(text, "a JSON list such as [1,\"two\",3.5]");
-  return from_json(json);
+  if (!is_json_list(text)) return bad(text, "a JSON list such as [1,\"two\",3.5]");
+  Value value;
+  // As import reads it, so that no number becomes another one.
+  if (auto problem = import::parse_json_value(text, value); !problem.empty())
+    return Status(Code::invalid_argument, "'" + std::string(text) + "': " + problem);
+  return value;
 }
 
-Value infer(std::string_view text) {
-  if (text == "null") return {};
-  if (text == "true") return true;
-  if (text == "false") return false;
+bool is_all_digits(std::string_view text) {
+  if (text.starts_with("+") || text.starts_with("-")) text.remove_prefix(1);
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+Result<Value> infer(std::string_view text) {
+  if (text == "null") return Value();
+  if (text == "true") return Value(true);
+  if (text == "false") return Value(false);
   std::int64_t integer = 0;
-  if (parse_number(text, integer)) return integer;
+  if (parse_number(text, integer)) return Value(integer);
+  if (is_all_digits(text))
+    return bad(text, "an integer of 64 bits; write it with a point to make it a float, or name:text=... for a text");
   double number = 0;
   // "inf" and "nan" are words first.
   if (text.find_first_of("0123456789") != std::string_view::npos && parse_number(text, number) && std::isfinite(number))
-    return number;
-  if (text.starts_with("[")) {
-    auto list = parse_json_list(text);
-    if (list.ok()) return std::move(list).value();
-  }
-  return text;
+    return Value(number);
+  if (text.starts_with("[") && is_json_list(text)) return parse_json_list(text);
+  return Value(text);
 }
 
 Result<Value> parse_typed(std::string_view type, std::string_view text) {
@@ -136,7 +146,7 @@ Result<TypedName> split_type(std::string_view typed) {
 }
 
 Result<Value> parse_value(std::string_view type, std::string_view text) {
-  return type.empty() ? Result<Value>(infer(text)) : parse_typed(type, text);
+  return type.empty() ? infer(text) : parse_typed(type, text);
 }
 
 template <typename T, typename Parse>
@@ -167,20 +177,40 @@ Result<std::vector<client::Property>> parse_properties(const std::vector<std::st
   return parse_all<client::Property>(texts, parse_property);
 }
 
-Result<client::PropertyFilter> parse_filter(std::string_view text) {
-  struct Operator {
-    std::string_view sign;
-    Comparison comparison;
-  };
+namespace {
+
+struct Sign {
+  std::string_view text;
+  Comparison comparison;
+};
+
+const Sign* sign_at(std::string_view text) {
   // Longer ones first, so that ">=" is not read as ">".
-  static constexpr std::array<Operator, 7> operators = {{{"!=", Comparison::not_equal},
-                                                         {"<=", Comparison::less_or_equal},
-                                                         {">=", Comparison::greater_or_equal},
-                                                         {"==", Comparison::equal},
-                                                         {"=", Comparison::equal},
-                                                         {"<", Comparison::less},
-                                                         {">", Comparison::greater}}};
-  constexpr const char* condition = "a condition: write name>value, name=value, name or !name";
+  static constexpr std::array<Sign, 7> signs = {{{"!=", Comparison::not_equal},
+                                                 {"<=", Comparison::less_or_equal},
+                                                 {">=", Comparison::greater_or_equal},
+                                                 {"==", Comparison::equal},
+                                                 {"=", Comparison::equal},
+                                                 {"<", Comparison::less},
+                                                 {">", Comparison::greater}}};
+  const auto* sign = std::find_if(signs.begin(), signs.end(), [&](const Sign& s) { return text.starts_with(s.text); });
+  return sign == signs.end() ? nullptr : sign;
+}
+
+/// What a person did not mean, most likely: "a>>5", "a=>5", "a>". With a type, any text can be compared with.
+Status check_untyped(std::string_view condition, const Sign& sign, std::string_view value) {
+  bool ordered = sign.comparison != Comparison::equal && sign.comparison != Comparison::not_equal;
+  if (value.empty() && ordered) return bad(condition, "a condition: there is no value behind " + std::string(sign.text));
+  if (!value.empty() && std::string_view("<>=").find(value.front()) != std::string_view::npos)
+    return bad(condition, "a condition: its sign is not one of =, ==, !=, <, <=, >, >=. If the value is a text that begins "
+                          "so, say name:text" + std::string(sign.text) + std::string(value));
+  return {};
+}
+
+}  // namespace
+
+Result<client::PropertyFilter> parse_filter(std::string_view text) {
+  constexpr const char* condition = "a condition: write name>value, name=value, name!=value, name or !name";
   bool marked = text.starts_with("!");
   auto at = find_sign(text, "!<>=", marked ? 1 : 0);
   if (at == 0 || text.size() == (marked ? 1 : 0)) return bad(text, condition);
@@ -190,15 +220,17 @@ Result<client::PropertyFilter> parse_filter(std::string_view text) {
     if (!name->type.empty()) return bad(text, "a condition: a type is said of a value only, as in since:timestamp>2024-01-01");
     return client::PropertyFilter{std::move(name->name), marked ? Comparison::absent : Comparison::exists, {}};
   }
-  for (const auto& candidate : operators) {
-    if (text.substr(at, candidate.sign.size()) != candidate.sign) continue;
-    auto name = split_type(text.substr(0, at));
-    if (!name.ok()) return name.status();
-    auto value = parse_value(name->type, text.substr(at + candidate.sign.size()));
-    if (!value.ok()) return value.status();
-    return client::PropertyFilter{std::move(name->name), candidate.comparison, std::move(value).value()};
-  }
-  return bad(text, condition);
+  const Sign* sign = sign_at(text.substr(at));
+  if (sign == nullptr || marked)
+    return bad(text, std::string(condition) + "; a name that begins with ! needs a backslash before it");
+  auto name = split_type(text.substr(0, at));
+  if (!name.ok()) return name.status();
+  auto typed = text.substr(at + sign->text.size());
+  if (name->type.empty())
+    if (auto status = check_untyped(text, *sign, typed); !status.ok()) return status;
+  auto value = parse_value(name->type, typed);
+  if (!value.ok()) return value.status();
+  return client::PropertyFilter{std::move(name->name), sign->comparison, std::move(value).value()};
 }
 
 Result<std::vector<client::PropertyFilter>> parse_filters(const std::vector<std::string>& texts) {

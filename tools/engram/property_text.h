@@ -16,7 +16,8 @@ namespace engram::cli {
 Result<client::Property> parse_property(std::string_view text);
 Result<std::vector<client::Property>> parse_properties(const std::vector<std::string>& texts);
 
-/// `elev>100`, `name!=x`, `since:timestamp>=2024-01-01`; `name` alone: it is there; `!name`: it is not. Names as above.
+/// `elev>100`, `name!=x`, `since:timestamp>=2024-01-01` (=, ==, !=, <, <=, >, >=); `name` alone: it is there; `!name`: it is
+/// not. Names as above. Two signs (`elev>>5`) or none of a value (`elev>`) are refused.
 Result<client::PropertyFilter> parse_filter(std::string_view text);
 Result<std::vector<client::PropertyFilter>> parse_filters(const std::vector<std::string>& texts);
 

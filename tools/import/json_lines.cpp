@@ -247,6 +247,12 @@ bool JsonLineDecoder::fail(std::string message, std::size_t offset) {
   return false;
 }
 
+std::string parse_json_value(std::string_view text, client::Value& value) {
+  JsonNode root;
+  JsonError error = parse_json(text, root);
+  return error.message.empty() ? read_value(root, value) : error.message;
+}
+
 bool JsonLineDecoder::decode(std::string_view line, Record& record) {
   JsonNode root;
   if (JsonError error = parse_json(line, root); !error.message.empty())

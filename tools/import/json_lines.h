@@ -41,6 +41,9 @@ class JsonLineDecoder {
 /// True of a line as export writes edges: to leave it out without reading all of it.
 inline bool is_exported_edge(std::string_view line) { return line.starts_with(R"({"type":"edge",)"); }
 
+/// One value as a line has it behind "name":. What is wrong with it; empty: nothing.
+std::string parse_json_value(std::string_view text, client::Value& value);
+
 /// Each appends one line with its end.
 void append_json_line(std::string& out, const client::Vertex& vertex);
 void append_json_line(std::string& out, const client::Edge& edge);

@@ -44,6 +44,17 @@ TEST_CASE("a property's type follows from how the value looks") {
   CHECK(value_of("=[not a list") == Value("[not a list"));
 }
 
+TEST_CASE("an integer beyond 64 bits is refused, and never becomes another number") {
+  for (const char* bad : {"x=99999999999999999999", "x=-9223372036854775809", "x=[1,18446744073709551615]", "x:list=[99999999999999999999]"}) {
+    INFO(bad);
+    CHECK_THAT(parse_property(bad).status().message(), Catch::Contains("64 bits"));
+  }
+  CHECK(value_of("=99999999999999999999.0") == Value(1e20));
+  CHECK(value_of(":text=99999999999999999999") == Value("99999999999999999999"));
+  CHECK_FALSE(parse_property("x=[{\"a\":1}]").ok());
+  CHECK_FALSE(parse_filter("x>99999999999999999999").ok());
+}
+
 TEST_CASE("a type can be said") {
   CHECK(value_of(":text=5") == Value("5"));
   CHECK(value_of(":int=5") == Value(5));
@@ -102,7 +113,13 @@ TEST_CASE("conditions") {
   check("code:text=5", "code", Comparison::equal, "5");
   check("city", "city", Comparison::exists, {});
   check("!city", "city", Comparison::absent, {});
-  for (const char* bad : {"", "!", ">5"}) CHECK_FALSE(parse_filter(bad).ok());
+  check("city:text=<b>", "city", Comparison::equal, "<b>");
+  check("city=", "city", Comparison::equal, "");
+  check(R"(\!a=5)", "!a", Comparison::equal, Value(5));
+  for (const char* bad : {"", "!", ">5", "elev>>5", "a<>5", "a>=<5", "a=>5", "a===5", "!a=5", "!a>5", "a>", "a<="}) {
+    INFO(bad);
+    CHECK_FALSE(parse_filter(bad).ok());
+  }
   CHECK_FALSE(parse_filter("born:int>x").ok());
 }
 
@@ -124,6 +141,7 @@ TEST_CASE("lines of the shell") {
   CHECK(words("put ''") == Words{"put", ""});
   CHECK(words("   ").empty());
   CHECK_FALSE(split_words("get 'open").ok());
+  CHECK_FALSE(split_words(std::string_view("get a\0b", 7)).ok());
 }
 
 TEST_CASE("values for a person") {
@@ -170,6 +188,7 @@ TEST_CASE("a record that is no command is told so, whatever its bytes") {
 
 TEST_CASE("every error has its exit code") {
   CHECK(exit_code_of(Code::none) == exit_ok);
+  CHECK(exit_code_of(Code::invalid_argument) == exit_usage);
   CHECK(exit_code_of(Code::unknown_vertex) == exit_not_found);
   CHECK(exit_code_of(Code::precondition_failed) == exit_not_found);
   CHECK(exit_code_of(Code::unavailable) == exit_unreachable);
