@@ -1,8 +1,10 @@
 #pragma once
 // Where the hot tier's vertices live: records in slabs (no malloc header for each), reached from the local id over a
-// paged table of record numbers. Addresses stay valid while a record lives. Numbers of erased records are used again.
+// paged table of record numbers. Addresses stay valid while a record lives. Numbers of erased records are used again, and
+// slabs without records give their memory back.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -33,7 +35,7 @@ struct VertexRecord {
   PartSize head;
   PartSize out;
   PartSize in;
-  RecordNumber newer = no_record;   // SIEVE's queue; in a free record the next free one
+  RecordNumber newer = no_record;   // SIEVE's queue; in a free record the next free one of its slab
   RecordNumber older = no_record;
   bool counted_dirty = false;       // whether the parts were counted as dirty
 
@@ -57,17 +59,20 @@ class VertexPool {
     std::uint64_t page = id.value / page_size;
     if (page < pages_.size() && pages_[page] != nullptr) __builtin_prefetch(&pages_[page]->numbers[id.value % page_size]);
   }
+  /// Of a number that was given out once. If its record was removed, one without content, which must not be changed.
   [[nodiscard]] VertexRecord& record(RecordNumber number) {
-    return (*slabs_[(number - 1) / slab_size])[(number - 1) % slab_size];
+    return slabs_[(number - 1) / slab_size][(number - 1) % slab_size];
   }
   /// The record of an id that has none yet.
   RecordNumber add(LocalId id);
   void remove(LocalId id);
 
   [[nodiscard]] std::size_t records() const { return records_; }
-  /// Of the records in use and of the tables.
+  /// Of the slabs, however few of their records are in use, and of the tables.
   [[nodiscard]] std::size_t memory_bytes() const {
-    return records_ * sizeof(VertexRecord) + page_count_ * sizeof(Page) + pages_.capacity() * sizeof(void*);
+    return (slabs_.size() - vacant_.size()) * slab_size * sizeof(VertexRecord) +
+           slabs_.capacity() * sizeof(void*) + states_.capacity() * sizeof(SlabState) + page_count_ * sizeof(Page) +
+           pages_.capacity() * sizeof(void*);
   }
   /// In ascending order of ids.
   template <typename Visit>
@@ -87,12 +92,23 @@ class VertexPool {
     std::array<RecordNumber, page_size> numbers{};
     std::size_t used = 0;
   };
-  using Slab = std::array<VertexRecord, slab_size>;
+  struct SlabState {
+    std::unique_ptr<VertexRecord[]> records;  // none: vacant
+    RecordNumber free = no_record;            // the first of those that were given back
+    std::uint32_t fresh = 0;                  // how many were ever given out; those behind are as they were made
+    std::uint32_t used = 0;
+    std::uint32_t place = 0;                  // in with_room_, while it is there
+  };
+
+  static VertexRecord* empty_slab();
+  void make_slab();
+  void give_back(std::uint32_t slab);
 
   std::vector<std::unique_ptr<Page>> pages_;
-  std::vector<std::unique_ptr<Slab>> slabs_;
-  RecordNumber free_ = no_record;
-  RecordNumber next_ = 1;           // the first number that was never used
+  std::vector<VertexRecord*> slabs_;          // all that finding a record needs; of a vacant one the empty slab
+  std::vector<SlabState> states_;
+  std::vector<std::uint32_t> with_room_;      // slabs that have a free record
+  std::vector<std::uint32_t> vacant_;         // slabs without memory
   std::size_t records_ = 0;
   std::size_t page_count_ = 0;
 };
