@@ -96,14 +96,12 @@ Status Node::open_operations() {
   if (is_off(config_.operations.address)) return {};
   auto endpoint = parse_endpoint(config_.operations.address);
   if (!endpoint.ok()) return endpoint.status();
-  OperationsOptions options;
-  options.endpoint = *endpoint;
   auto metrics = [this] {
     if (Engine* engine = live_engine_.load()) engine->refresh_metrics();
     metrics_.connections.calls_in_flight.set(static_cast<std::int64_t>(services_.calls_in_flight.load()));
     return metrics_.text();
   };
-  auto server = OperationsServer::start(options, readiness_, {metrics, [this] { return status_.text(); }});
+  auto server = OperationsServer::start(*endpoint, readiness_, {metrics, [this] { return status_.text(); }});
   if (!server.ok()) return server.status();
   operations_ = std::move(*server);
   return {};

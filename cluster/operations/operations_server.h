@@ -1,6 +1,6 @@
 #pragma once
-// The operations port: plain HTTP for probes, Prometheus and people, on threads of its own, so that it answers while
-// the engine is busy, replays, or hangs.
+// The operations port: plain HTTP for probes, Prometheus and people, on two threads of its own, so that it answers while
+// the engine is busy, replays, or hangs. One of them makes /metrics and /status; probes do not wait for it.
 //
 //   GET /livez     200, or 503 when only a restart helps
 //   GET /startupz  503 until the node was ready for the first time
@@ -8,6 +8,7 @@
 //   GET /metrics   Prometheus text
 //   GET /status    JSON
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,11 +19,6 @@
 
 namespace engram {
 
-struct OperationsOptions {
-  Endpoint endpoint;  // port 0: the system chooses
-  std::size_t threads = 8;
-};
-
 class OperationsServer {
  public:
   struct Sources {
@@ -30,10 +26,12 @@ class OperationsServer {
     std::function<std::string()> status;
   };
 
-  /// Binds and serves. Error unavailable: the port is in use or the address is not of this machine; the message says
-  /// so. `readiness` must outlive the server.
-  static Result<std::unique_ptr<OperationsServer>> start(const OperationsOptions& options, const Readiness& readiness,
-                                                         Sources sources);
+  /// Connections at a time. One more takes the place of one that has not asked for anything yet.
+  static constexpr std::size_t max_connections = 64;
+
+  /// Binds and serves; port 0: the system chooses. Error unavailable: the port is in use or the address is not of this
+  /// machine; the message says so. `readiness` must outlive the server.
+  static Result<std::unique_ptr<OperationsServer>> start(Endpoint endpoint, const Readiness& readiness, Sources sources);
   /// Stops accepting, finishes what is being answered.
   ~OperationsServer();
 

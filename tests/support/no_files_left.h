@@ -1,7 +1,9 @@
 #pragma once
 // A process that cannot open any file: what an engine with too many connections is in.
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <stdexcept>
 
@@ -12,8 +14,11 @@ class NoFilesLeft {
  public:
   NoFilesLeft() {
     if (::getrlimit(RLIMIT_NOFILE, &before_) != 0) throw std::runtime_error("no limit of open files to be read");
+    int lowest_free = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (lowest_free < 0) throw std::runtime_error("no file can be opened as it is");
+    ::close(lowest_free);
     rlimit none = before_;
-    none.rlim_cur = 0;
+    none.rlim_cur = static_cast<rlim_t>(lowest_free);
     if (::setrlimit(RLIMIT_NOFILE, &none) != 0) throw std::runtime_error("the limit of open files cannot be set");
   }
   ~NoFilesLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }

@@ -12,10 +12,10 @@ build_packages=(
   # libraries, in the order of ARCHITECTURE.md
   libcapnp-dev libcaf-dev liblmdb-dev libxxhash-dev libzstd-dev zlib1g-dev libroaring-dev libabsl-dev
   libspdlog-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libedit-dev
-  prometheus-cpp-dev libcpp-httplib-dev libssl-dev
+  prometheus-cpp-dev libssl-dev
 )
 test_packages=(
-  catch2 clang-14 libclang-rt-14-dev libfiu-dev fiu-utils lmdb-utils openssl python3 shellcheck
+  catch2 libcpp-httplib-dev clang-14 libclang-rt-14-dev libfiu-dev fiu-utils lmdb-utils openssl python3 shellcheck
 )
 
 usage() {

@@ -15,10 +15,14 @@ namespace engram::test {
 
 class RawConnection {
  public:
-  explicit RawConnection(std::uint16_t port, int receive_buffer_bytes = 0)
-      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit RawConnection(std::uint16_t port, int receive_buffer_bytes = 0) : RawConnection() {
     if (receive_buffer_bytes > 0)
       ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
+    connect(port);
+  }
+  /// A socket that is not connected yet.
+  RawConnection() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+  void connect(std::uint16_t port) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
@@ -39,6 +43,18 @@ class RawConnection {
     if (::poll(&poll, 1, patience_ms) <= 0) return 0;
     ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+  }
+  /// What the other side says until it closes, or for so long.
+  std::string heard_within(int timeout_ms) {
+    std::string heard;
+    char buffer[4096];
+    while (true) {
+      pollfd poll{fd_, POLLIN, 0};
+      if (::poll(&poll, 1, timeout_ms) <= 0) return heard;
+      ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
+      if (got <= 0) return heard;
+      heard.append(buffer, static_cast<std::size_t>(got));
+    }
   }
   void finish_sending() { ::shutdown(fd_, SHUT_WR); }
 
