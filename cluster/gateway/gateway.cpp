@@ -1,6 +1,7 @@
 #include "cluster/gateway/gateway.h"
 
 #include <condition_variable>
+#include <utility>
 
 #include "cluster/gateway/connection.h"
 #include "cluster/gateway/tls_acceptor.h"
@@ -35,13 +36,15 @@ class Acceptor final : public kj::TaskSet::ErrorHandler {
     // accept() can throw on the spot. Out of file descriptors is no reason to stop listening: wait and go on.
     return kj::evalNow([this] { return receiver_->accept(); })
         .then([this](kj::Own<kj::AsyncIoStream> stream) -> kj::Promise<void> {
+                accept_fails_ = false;
                 // What goes wrong with one connection must not end the loop that serves the others.
                 auto thrown = kj::runCatchingExceptions([&] { take(kj::mv(stream)); });
                 KJ_IF_MAYBE(failure, thrown) { taskFailed(kj::mv(*failure)); }
                 return kj::READY_NOW;
               },
               [this](kj::Exception&& exception) -> kj::Promise<void> {
-                log_event(LogLevel::error, "cannot accept connections", {{"error", exception.getDescription().cStr()}});
+                if (!std::exchange(accept_fails_, true))
+                  log_event(LogLevel::error, "cannot accept connections", {{"error", exception.getDescription().cStr()}});
                 return loop_.timer().afterDelay(100 * kj::MILLISECONDS);
               })
         .then([this] { return run(); });
@@ -80,6 +83,7 @@ class Acceptor final : public kj::TaskSet::ErrorHandler {
   kj::Own<kj::ConnectionReceiver> receiver_;
   std::optional<TlsAcceptor> tls_;
   kj::TaskSet connections_;
+  bool accept_fails_ = false;  // and it has been said
 };
 
 }  // namespace

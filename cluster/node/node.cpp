@@ -7,6 +7,7 @@
 
 #include "cluster/logging/logging.h"
 #include "cluster/node/end_timer.h"
+#include "cluster/node/open_files.h"
 
 namespace engram {
 namespace {
@@ -18,6 +19,14 @@ namespace {
   stop_logging();
   std::fprintf(stderr, "engram: stopped: %s\n", status.message().c_str());
   ::_exit(70);
+}
+
+void report_reload(const char* what, const Result<bool>& changed) {
+  if (!changed.ok()) {
+    log_event(LogLevel::error, "reload failed: the old ones stay in use", {{"what", what}, {"error", changed.status().message()}});
+  } else if (changed.value()) {
+    log_event(LogLevel::info, "reloaded", {{"what", what}});
+  }
 }
 
 }  // namespace
@@ -36,6 +45,7 @@ Status Node::start() {
   if (Status status = open_security(); !status.ok()) return status;
   if (Status status = open_operations(); !status.ok()) return status;
   if (Status status = open_engine(); !status.ok()) return status;
+  leave_room_for_files();
   services_.config = &config_;
   services_.engine = engine_.get();
   services_.metrics = &metrics_;
@@ -153,16 +163,25 @@ Status Node::open_engine() {
   return {};
 }
 
+/// To be called when all files of the engine are open.
+void Node::leave_room_for_files() {
+  std::uint64_t limit = open_files_limit();
+  std::uint64_t room = connections_within(limit, open_files(), std::max<std::uint64_t>(config_.listen.loops, 1));
+  if (config_.listen.max_connections <= room) return;
+  log_event(LogLevel::warn, "the limit of open files is too low for listen.max_connections: raise it (ulimit -n)",
+            {{"max_connections", config_.listen.max_connections}, {"open_files_limit", limit}, {"connections", room}});
+  config_.listen.max_connections = room;
+}
+
 void Node::reload() {
-  auto report = [](const char* what, const Result<bool>& changed) {
-    if (!changed.ok()) {
-      log_event(LogLevel::error, "reload failed: the old ones stay in use", {{"what", what}, {"error", changed.status().message()}});
-    } else if (changed.value()) {
-      log_event(LogLevel::info, "reloaded", {{"what", what}});
-    }
-  };
-  if (tokens_ != nullptr) report("tokens", tokens_->reload_if_changed());
-  if (tls_ != nullptr) report("certificate", tls_->reload_if_changed());
+  auto done = [](const Status& status) { return status.ok() ? Result<bool>(true) : Result<bool>(status); };
+  if (tokens_ != nullptr) report_reload("tokens", done(tokens_->reload()));
+  if (tls_ != nullptr) report_reload("certificate", done(tls_->reload()));
+}
+
+void Node::reload_if_changed() {
+  if (tokens_ != nullptr) report_reload("tokens", tokens_->reload_if_changed());
+  if (tls_ != nullptr) report_reload("certificate", tls_->reload_if_changed());
 }
 
 Status Node::stop() {

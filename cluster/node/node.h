@@ -26,8 +26,10 @@ class Node {
 
   /// Recovers, binds, serves. After an error the node can only be destroyed.
   Status start();
-  /// Looks whether tokens or certificates were replaced; to be called every few seconds.
+  /// Reads tokens and certificates again, changed or not.
   void reload();
+  /// Looks whether tokens or certificates were replaced; to be called every few seconds.
+  void reload_if_changed();
   /// Answers what is in flight, flushes, seals the log. What could not be flushed in time is replayed by the next start.
   Status stop();
 
@@ -44,6 +46,7 @@ class Node {
   Status open_security();
   Status open_operations();
   Status open_engine();
+  void leave_room_for_files();
 
   const LoadedConfig& loaded_;
   Config config_;

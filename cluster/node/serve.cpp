@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include <pthread.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "cluster/logging/logging.h"
 #include "cluster/node/end_timer.h"
 #include "cluster/node/node.h"
+#include "cluster/node/open_files.h"
 
 namespace engram {
 namespace {
@@ -61,12 +63,13 @@ class Signals {
     std::lock_guard lock(mutex_);
     ready_ = true;
   }
-  /// Returns after `wait`, and before that when there is something to do. False: to stop.
-  bool wait_running(seconds wait) {
+  enum class Heard { nothing, reload, stop };
+  /// Returns after `wait`, and before that when there is something to do.
+  Heard wait_running(seconds wait) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, wait, [this] { return stop_ || look_; });
-    look_ = false;
-    return !stop_;
+    changed_.wait_for(lock, wait, [this] { return stop_ || reload_; });
+    if (stop_) return Heard::stop;
+    return std::exchange(reload_, false) ? Heard::reload : Heard::nothing;
   }
 
  private:
@@ -77,7 +80,7 @@ class Signals {
       std::lock_guard lock(mutex_);
       if (over_) return;
       if (signal == SIGHUP) {
-        look_ = true;
+        reload_ = true;
       } else if (!ready_) {
         end_before_ready();
       } else if (stop_) {
@@ -92,7 +95,7 @@ class Signals {
   sigset_t set_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool ready_ = false, look_ = false, stop_ = false, over_ = false;
+  bool ready_ = false, reload_ = false, stop_ = false, over_ = false;
   std::thread thread_;  // the last: it uses the others
 };
 
@@ -100,7 +103,8 @@ Status run_node(const LoadedConfig& loaded, const Clock& clock, Signals& signals
   Node node(loaded, clock);
   if (Status status = node.start(); !status.ok()) return status;
   signals.ready();
-  while (signals.wait_running(seconds(2))) node.reload();
+  for (Signals::Heard heard; (heard = signals.wait_running(seconds(2))) != Signals::Heard::stop;)
+    heard == Signals::Heard::reload ? node.reload() : node.reload_if_changed();
   EndTimer timer(milliseconds(loaded.config.shutdown.timeout_ms) + stop_grace, 1);
   (void)node.stop();  // what could not be flushed in time is replayed: no data is at stake
   return {};
@@ -110,6 +114,7 @@ Status run_node(const LoadedConfig& loaded, const Clock& clock, Signals& signals
 
 int serve_main(const LoadedConfig& loaded) {
   Signals signals;
+  raise_open_files_limit();
   SystemClock clock;
   LoggingOptions logging;
   logging.format = log_format_from(loaded.config.logging.format);

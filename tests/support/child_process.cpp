@@ -43,12 +43,16 @@ pid_t start(const ChildSetup& setup) {
   rlimit limit{};
   ::getrlimit(RLIMIT_FSIZE, &limit);
   if (setup.max_file_bytes != 0) limit.rlim_cur = setup.max_file_bytes;
+  rlimit open_files{};
+  ::getrlimit(RLIMIT_NOFILE, &open_files);
+  if (setup.max_open_files != 0) open_files.rlim_cur = open_files.rlim_max = setup.max_open_files;
   pid_t parent = ::getpid();
   pid_t pid = ::fork();
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that dies leaves nothing behind
     if (::getppid() != parent) ::_exit(126);
     ::setrlimit(RLIMIT_FSIZE, &limit);
+    ::setrlimit(RLIMIT_NOFILE, &open_files);
     ::dup2(input.get(), 0);
     ::dup2(output.get(), 1);
     ::dup2(setup.errors.empty() ? output.get() : errors.get(), 2);

@@ -18,6 +18,7 @@ struct ChildSetup {
   std::string input = "/dev/null";
   std::vector<std::string> environment = {};  // "NAME=value", before what the test itself was given
   std::uint64_t max_file_bytes = 0;           // RLIMIT_FSIZE, soft; 0: the test's own
+  std::uint64_t max_open_files = 0;           // RLIMIT_NOFILE, soft and hard; 0: the test's own
 };
 
 /// The end of a process: an exit code, or the signal that ended it.

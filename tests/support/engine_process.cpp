@@ -22,7 +22,8 @@ ChildSetup child_of(const EngineSetup& setup) {
                              "--listen-address", setup.address, "--operations-address", setup.operations},
                    .output = setup.output,
                    .environment = setup.environment,
-                   .max_file_bytes = setup.max_file_bytes};
+                   .max_file_bytes = setup.max_file_bytes,
+                   .max_open_files = setup.max_open_files};
   child.words.insert(child.words.end(), setup.flags.begin(), setup.flags.end());
   return child;
 }

@@ -27,6 +27,7 @@ struct EngineSetup {
   std::vector<std::string> flags = {};        // behind those that every engine here gets
   std::vector<std::string> environment = {};  // "NAME=value"
   std::uint64_t max_file_bytes = 0;           // RLIMIT_FSIZE, soft; 0: none
+  std::uint64_t max_open_files = 0;           // RLIMIT_NOFILE, soft and hard; 0: the test's own
   std::string binary = engine_binary();
 
   [[nodiscard]] std::string server() const { return "unix:" + socket; }

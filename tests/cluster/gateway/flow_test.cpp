@@ -2,9 +2,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <mutex>
 #include <thread>
 
 #include "tests/cluster/gateway/raw_connection.h"
+#include "tests/support/no_files_left.h"
 #include "tests/support/rpc_session.h"
 
 using namespace engram;
@@ -175,6 +177,33 @@ TEST_CASE("connections over the limit are closed, and one that ends makes room")
   REQUIRE(settles([&] { return engine.node().gateway_services().connections == 1; }));
   RpcSession again(engine);
   CHECK(again.has("ada"));
+}
+
+TEST_CASE("without a file descriptor for a connection the listeners wait, say so once, and go on when there is one") {
+  RunningEngine engine;
+  RpcSession session(engine);
+  REQUIRE(session.put("ada").committed());
+  std::mutex mutex;
+  int said = 0;
+  SystemClock clock;
+  start_logging({.level = LogLevel::warn,
+                 .sink = [&](std::string_view line) {
+                   std::lock_guard lock(mutex);
+                   if (line.find("cannot accept connections") != std::string_view::npos) ++said;
+                 }},
+                clock);
+  test::RawConnection late;
+  {
+    test::NoFilesLeft none;
+    late.connect(engine.port());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+    CHECK(session.has("ada"));
+  }
+  REQUIRE(settles([&] { return engine.node().gateway_services().connections == 2; }));
+  RpcSession again(engine);
+  CHECK(again.has("ada"));
+  CHECK(stop_logging());
+  CHECK(said == 1);
 }
 
 TEST_CASE("a read that takes too long ends with what it has or with deadlineExceeded, near its deadline") {
