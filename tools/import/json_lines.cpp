@@ -13,51 +13,62 @@ namespace engram::import {
 
 namespace {
 
-using Kind = JsonNode::Kind;
+using Kind = JsonKind;
 
 /// Of an integer, too: {"weight": 2}.
 template <typename Number>
-bool read_number(const JsonNode& node, Number& number) {
-  if (node.kind == Kind::integer) {
-    number = static_cast<Number>(node.integer);
+bool read_number(JsonValue node, Number& number) {
+  if (node.kind() == Kind::integer) {
+    number = static_cast<Number>(node.integer());
     return true;
   }
-  if (node.kind != Kind::number) return false;
-  const char* end = node.text.data() + node.text.size();
-  auto [stopped, error] = std::from_chars(node.text.data(), end, number);
+  if (node.kind() != Kind::number) return false;
+  const char* end = node.text().data() + node.text().size();
+  auto [stopped, error] = std::from_chars(node.text().data(), end, number);
   if (error == std::errc::result_out_of_range) {  // too small to tell from 0, or too large for any
-    double wide = std::strtod(node.text.c_str(), nullptr);
+    double wide = std::strtod(std::string(node.text()).c_str(), nullptr);
     number = static_cast<Number>(wide);
     return std::isfinite(number);
   }
   return error == std::errc() && stopped == end;
 }
 
-std::string read_special(const JsonNode& node, client::Value& value) {
-  const std::string& name = node.names.front();
-  const JsonNode& content = node.items.front();
+bool read_infinity(JsonValue node, float& number) {
+  if (node.text() != "inf" && node.text() != "-inf") return false;
+  number = node.text() == "inf" ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity();
+  return true;
+}
+
+bool read_vector(JsonValue node, client::Vector& vector) {
+  if (node.kind() != Kind::array) return false;
+  vector.resize(node.size());
+  float* number = vector.data();
+  for (JsonValue item : node.items()) {
+    bool good = item.kind() == Kind::text ? read_infinity(item, *number) : read_number(item, *number);
+    if (!good) return false;
+    ++number;
+  }
+  return true;
+}
+
+/// An object with one member.
+std::string read_special(JsonValue node, client::Value& value) {
+  JsonValue content = *node.items().begin();
+  std::string_view name = content.name();
   if (name == "$timestamp") {
-    auto ns = content.kind == Kind::text ? parse_timestamp(content.text) : std::nullopt;
+    auto ns = content.kind() == Kind::text ? parse_timestamp(content.text()) : std::nullopt;
     if (!ns) return "$timestamp takes a time like \"2024-02-29T13:05:07.5Z\"";
     value.data = client::Timestamp{*ns};
   } else if (name == "$bytes") {
-    auto bytes = content.kind == Kind::text ? from_base64(content.text) : std::nullopt;
+    auto bytes = content.kind() == Kind::text ? from_base64(content.text()) : std::nullopt;
     if (!bytes) return "$bytes takes base64";
     value.data = client::Blob{std::move(*bytes)};
   } else if (name == "$vector") {
-    client::Vector vector(content.items.size());
-    bool good = content.kind == Kind::array;
-    for (std::size_t i = 0; good && i < vector.size(); ++i) {
-      const JsonNode& item = content.items[i];
-      good = read_number(item, vector[i]);
-      if (good || item.kind != Kind::text) continue;
-      good = item.text == "inf" || item.text == "-inf";
-      vector[i] = item.text == "inf" ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity();
-    }
-    if (!good) return "$vector takes a list of numbers";
+    client::Vector vector;
+    if (!read_vector(content, vector)) return "$vector takes a list of numbers";
     value.data = std::move(vector);
-  } else if (name == "$float" && content.kind == Kind::text && (content.text == "inf" || content.text == "-inf")) {
-    value.data = content.text == "inf" ? HUGE_VAL : -HUGE_VAL;
+  } else if (name == "$float" && content.kind() == Kind::text && (content.text() == "inf" || content.text() == "-inf")) {
+    value.data = content.text() == "inf" ? HUGE_VAL : -HUGE_VAL;
   } else {
     return "an object is no value; known are {\"$timestamp\":...}, {\"$bytes\":...}, {\"$vector\":...} and "
            "{\"$float\":\"inf\"}";
@@ -65,57 +76,58 @@ std::string read_special(const JsonNode& node, client::Value& value) {
   return {};
 }
 
-std::string read_value(const JsonNode& node, client::Value& value) {
-  switch (node.kind) {
+std::string read_value(JsonValue node, client::Value& value) {
+  switch (node.kind()) {
     case Kind::null: value.data = std::monostate(); return {};
-    case Kind::boolean: value.data = node.boolean; return {};
-    case Kind::integer: value.data = node.integer; return {};
-    case Kind::text: value.data = node.text; return {};
+    case Kind::boolean: value.data = node.boolean(); return {};
+    case Kind::integer: value.data = node.integer(); return {};
+    case Kind::text: value.data = std::string(node.text()); return {};
     case Kind::number: {
       double number = 0;
-      if (!read_number(node, number)) return node.text + " is too large for a float64";
+      if (!read_number(node, number)) return std::string(node.text()) + " is too large for a float64";
       value.data = number;
       return {};
     }
     case Kind::array: {
-      client::List list(node.items.size());
-      for (std::size_t i = 0; i < list.size(); ++i)
-        if (std::string message = read_value(node.items[i], list[i]); !message.empty()) return message;
+      client::List list(node.size());
+      client::Value* next = list.data();
+      for (JsonValue item : node.items())
+        if (std::string message = read_value(item, *next++); !message.empty()) return message;
       value.data = std::move(list);
       return {};
     }
     case Kind::object:
-      if (node.items.size() == 1) return read_special(node, value);
+      if (node.size() == 1) return read_special(node, value);
       return "an object is no value; give its members as properties of their own";
   }
   return "unknown kind of value";
 }
 
-std::string read_properties(const JsonNode& node, std::vector<client::Property>& properties) {
+std::string read_properties(JsonValue node, std::vector<client::Property>& properties) {
   PropertyFiller filler(properties);
-  if (node.kind != Kind::object) return "\"properties\" takes an object";
-  for (std::size_t i = 0; i < node.items.size(); ++i) {
-    const std::string& name = node.names[i];
+  if (node.kind() != Kind::object) return "\"properties\" takes an object";
+  for (JsonValue member : node.items()) {
+    std::string_view name = member.name();
     if (name.empty() || name.size() > 256) return "a property's name has 1 to 256 bytes";
-    if (std::string message = read_value(node.items[i], filler.add(name)); !message.empty())
-      return "property \"" + name + "\": " + message;
+    if (std::string message = read_value(member, filler.add(name)); !message.empty())
+      return "property \"" + std::string(name) + "\": " + message;
   }
   filler.finish();
   return {};
 }
 
-std::string read_labels(const JsonNode& node, std::vector<std::string>& labels) {
-  if (node.kind != Kind::array) return "\"labels\" takes a list of texts";
-  for (const auto& item : node.items) {
-    if (item.kind != Kind::text) return "\"labels\" takes a list of texts";
-    labels.push_back(item.text);
+std::string read_labels(JsonValue node, std::vector<std::string>& labels) {
+  if (node.kind() != Kind::array) return "\"labels\" takes a list of texts";
+  for (JsonValue item : node.items()) {
+    if (item.kind() != Kind::text) return "\"labels\" takes a list of texts";
+    labels.emplace_back(item.text());
   }
   return {};
 }
 
-std::string read_text(const JsonNode& node, std::string_view name, std::string& text) {
-  if (node.kind != Kind::text) return '"' + std::string(name) + "\" takes a text";
-  text = node.text;
+std::string read_text(JsonValue node, std::string_view name, std::string& text) {
+  if (node.kind() != Kind::text) return '"' + std::string(name) + "\" takes a text";
+  text = node.text();
   return {};
 }
 
@@ -123,10 +135,9 @@ std::string unknown_member(std::string_view name, std::string_view known) {
   return "unknown member \"" + std::string(name) + "\"; known are " + std::string(known);
 }
 
-std::string read_vertex(const JsonNode& root, client::VertexOptions& vertex, std::string& key) {
-  for (std::size_t i = 0; i < root.items.size(); ++i) {
-    const std::string& name = root.names[i];
-    const JsonNode& node = root.items[i];
+std::string read_vertex(JsonValue root, client::VertexOptions& vertex, std::string& key) {
+  for (JsonValue node : root.items()) {
+    std::string_view name = node.name();
     std::string message;
     if (name == "key") {
       message = read_text(node, name, key);
@@ -148,10 +159,9 @@ struct EdgeTexts {
   std::string& target;
 };
 
-std::string read_edge(const JsonNode& root, client::EdgeOptions& edge, EdgeTexts texts) {
-  for (std::size_t i = 0; i < root.items.size(); ++i) {
-    const std::string& name = root.names[i];
-    const JsonNode& node = root.items[i];
+std::string read_edge(JsonValue root, client::EdgeOptions& edge, EdgeTexts texts) {
+  for (JsonValue node : root.items()) {
+    std::string_view name = node.name();
     std::string message;
     if (name == "source") {
       message = read_text(node, name, texts.source);
@@ -160,8 +170,8 @@ std::string read_edge(const JsonNode& root, client::EdgeOptions& edge, EdgeTexts
     } else if (name == "edge_type" || name == "label") {
       message = read_text(node, name, texts.type);
     } else if (name == "rank") {
-      edge.rank = node.integer;
-      if (node.kind != Kind::integer) message = "\"rank\" takes an integer";
+      edge.rank = node.integer();
+      if (node.kind() != Kind::integer) message = "\"rank\" takes an integer";
     } else if (name == "weight") {
       if (!read_number(node, edge.weight)) message = "\"weight\" takes a finite number";
       edge.keep_weight = false;
@@ -248,25 +258,25 @@ bool JsonLineDecoder::fail(std::string message, std::size_t offset) {
 }
 
 std::string parse_json_value(std::string_view text, client::Value& value) {
-  JsonNode root;
-  JsonError error = parse_json(text, root);
-  return error.message.empty() ? read_value(root, value) : error.message;
+  JsonTree tree;
+  if (JsonError error = tree.parse(text); !error.message.empty()) return std::move(error.message);
+  return read_value(tree.root(), value);
 }
 
 bool JsonLineDecoder::decode(std::string_view line, Record& record) {
-  JsonNode root;
-  if (JsonError error = parse_json(line, root); !error.message.empty())
-    return fail(std::move(error.message), error.offset);
-  if (root.kind != Kind::object) return fail("a line is one object with the member \"type\"");
-  const JsonNode* kind = root.member("type");
-  if (kind == nullptr || (kind->text != "vertex" && kind->text != "edge"))
-    return fail("the member \"type\" has to be \"vertex\" or \"edge\"");
+  if (JsonError error = tree_.parse(line); !error.message.empty()) return fail(std::move(error.message), error.offset);
+  JsonValue root = tree_.root();
+  if (root.kind() != Kind::object) return fail("a line is one object with the member \"type\"");
+  std::string_view kind;
+  for (JsonValue member : root.items())
+    if (member.name() == "type") kind = member.text();
+  if (kind != "vertex" && kind != "edge") return fail("the member \"type\" has to be \"vertex\" or \"edge\"");
   key_.clear();
   source_.clear();
   target_.clear();
   type_ = default_edge_type_;
   std::string message;
-  if (kind->text == "vertex") {
+  if (kind == "vertex") {
     record.kind = RecordKind::vertex;
     record.vertex.labels.clear();
     record.vertex.properties.clear();

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "client/engram/types.h"
+#include "tools/import/json_tree.h"
 #include "tools/import/record.h"
 
 namespace engram::import {
@@ -32,6 +33,7 @@ class JsonLineDecoder {
   std::string default_edge_type_;
   bool create_missing_;
   Problem problem_;
+  JsonTree tree_;   // of the line, its memory used again for the next
   std::string key_;
   std::string source_;
   std::string type_;

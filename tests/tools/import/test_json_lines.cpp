@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <chrono>
+
 #include "tests/tools/import/import_script.h"
 
 using namespace engram;
@@ -101,4 +103,49 @@ TEST_CASE("what is wrong with a line is said, at its place where the parser know
         "file:1:1: \"weight\" takes a finite number");
   CHECK(error_of("{\"type\":\"edge\",\"source\":\"a\",\"edge_type\":\"T\",\"target\":\"b\",\"rank\":1.5}") ==
         "file:1:1: \"rank\" takes an integer");
+}
+
+TEST_CASE("values within values keep their places and names") {
+  auto reading = read_records(
+      R"({"properties":{"nested":[[1,[]],"two",{"$vector":[1,"inf",-0.0]},null],"":0},"key":"a\u0000b","type":"vertex"})"
+      "\n"
+      R"({"type":"vertex","labels":["x","y"],"properties":{"nested":[[1,[]],"tw\"o",{"$vector":[1,"inf",2.5]},null],)"
+      R"("next":true,"last":false},"key":"b"})"
+      "\n",
+      {.layout = {.format = Format::jsonl}});
+  CHECK(reading.errors == std::vector<std::string>{"file:1:1: a property's name has 1 to 256 bytes"});
+  REQUIRE(reading.records.size() == 1);
+  const auto& record = reading.records[0];
+  CHECK(record.key == "b");
+  CHECK(record.labels == std::vector<std::string>{"x", "y"});
+  client::List inner{client::Value(1), client::Value(client::List{})};
+  client::Vector vector{1, std::numeric_limits<float>::infinity(), 2.5};
+  CHECK(*record.property("nested") == client::Value(client::List{inner, "tw\"o", vector, client::Value()}));
+  CHECK(*record.property("next") == client::Value(true));
+  CHECK(*record.property("last") == client::Value(false));
+}
+
+TEST_CASE("a line with very many properties takes time for each, and not for each pair") {
+  std::string line = R"({"type":"vertex","key":"a","properties":{"p":0)";
+  for (int i = 1; i < 200'000; ++i) line += ",\"p" + std::to_string(i) + "\":" + std::to_string(i);
+  auto started = std::chrono::steady_clock::now();
+  auto reading = read_records(line + "}}\n");
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(60));   // each pair: minutes
+  REQUIRE(reading.records.size() == 1);
+  CHECK(reading.records[0].properties.size() == 200'000);
+  CHECK(error_of(line + ",\"p77777\":1}}") == "file:1:1: the member \"p77777\" stands there twice");
+}
+
+TEST_CASE("a line with more values than a vertex has room for is refused before they fill the memory") {
+  auto vertex_with = [](std::string_view item, std::size_t count) {
+    std::string line = R"({"type":"vertex","key":"a","properties":{"p":[)";
+    line.reserve(line.size() + item.size() * count + 8);
+    for (std::size_t i = 0; i < count; ++i) line += item;
+    line.back() = ']';
+    return line + "}}";
+  };
+  CHECK(error_of(vertex_with("1,", 8'400'000)) ==
+        "file:1:1: more values than the 16 MiB hold that one vertex or edge may have: leave some out");
+  CHECK_THAT(error_of(vertex_with("[],", 8'400'000)), Catch::Contains("16 MiB"));
+  CHECK(error_of(vertex_with("true,", 1'048'576)).empty());
 }
