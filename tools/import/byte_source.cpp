@@ -19,8 +19,11 @@ namespace {
 /// A file descriptor that is read from front to back: a file, a pipe, a terminal.
 class DescriptorSource final : public ByteSource {
  public:
-  DescriptorSource(int descriptor, std::string name, std::uint64_t total_bytes)
-      : descriptor_(descriptor), name_(std::move(name)), total_bytes_(total_bytes) {}
+  DescriptorSource(int descriptor, std::string name) : descriptor_(descriptor), name_(std::move(name)) {}
+  DescriptorSource(int descriptor, std::string name, const struct stat& attributes)
+      : descriptor_(descriptor), name_(std::move(name)), is_file_(S_ISREG(attributes.st_mode)) {
+    if (is_file_) total_bytes_ = static_cast<std::uint64_t>(attributes.st_size);
+  }
   ~DescriptorSource() override {
     if (descriptor_ != STDIN_FILENO) ::close(descriptor_);
   }
@@ -39,11 +42,13 @@ class DescriptorSource final : public ByteSource {
   }
   [[nodiscard]] std::uint64_t consumed_bytes() const override { return consumed_bytes_; }
   [[nodiscard]] std::uint64_t total_bytes() const override { return total_bytes_; }
+  [[nodiscard]] bool can_be_opened_again() const override { return is_file_; }
 
  private:
   int descriptor_;
   std::string name_;
-  std::uint64_t total_bytes_;
+  bool is_file_ = false;
+  std::uint64_t total_bytes_ = 0;
   std::uint64_t consumed_bytes_ = 0;
 };
 
@@ -77,6 +82,7 @@ class ZstdSource final : public ByteSource {
   }
   [[nodiscard]] std::uint64_t consumed_bytes() const override { return compressed_->consumed_bytes(); }
   [[nodiscard]] std::uint64_t total_bytes() const override { return compressed_->total_bytes(); }
+  [[nodiscard]] bool can_be_opened_again() const override { return compressed_->can_be_opened_again(); }
 
  private:
   std::unique_ptr<ByteSource> compressed_;
@@ -95,7 +101,7 @@ Result<std::unique_ptr<ByteSource>> decompress_zstd(std::unique_ptr<ByteSource> 
 
 Result<std::unique_ptr<ByteSource>> open_source(const std::string& path) {
   if (path == "-") {
-    return std::unique_ptr<ByteSource>(std::make_unique<DescriptorSource>(STDIN_FILENO, "standard input", 0));
+    return std::unique_ptr<ByteSource>(std::make_unique<DescriptorSource>(STDIN_FILENO, "standard input"));
   }
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return Status(Code::invalid_argument, path + " cannot be opened: " + error_text(errno));
@@ -104,10 +110,16 @@ Result<std::unique_ptr<ByteSource>> open_source(const std::string& path) {
     ::close(descriptor);
     return Status(Code::invalid_argument, path + " is a directory: name the files in it");
   }
-  std::uint64_t total_bytes = S_ISREG(attributes.st_mode) ? static_cast<std::uint64_t>(attributes.st_size) : 0;
-  auto source = std::make_unique<DescriptorSource>(descriptor, path, total_bytes);
+  auto source = std::make_unique<DescriptorSource>(descriptor, path, attributes);
   if (path.ends_with(".zst")) return decompress_zstd(std::move(source), path);
   return std::unique_ptr<ByteSource>(std::move(source));
+}
+
+std::optional<std::pair<std::uint64_t, std::uint64_t>> pipe_identity(const std::string& path) {
+  struct stat attributes{};
+  int error = path == "-" ? ::fstat(STDIN_FILENO, &attributes) : ::stat(path.c_str(), &attributes);
+  if (error != 0 || !S_ISFIFO(attributes.st_mode)) return std::nullopt;
+  return std::pair<std::uint64_t, std::uint64_t>(attributes.st_dev, attributes.st_ino);
 }
 
 Result<std::size_t> MemorySource::read(std::span<char> into) {

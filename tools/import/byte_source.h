@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "storage/base/result.h"
 
@@ -20,10 +22,15 @@ class ByteSource {
   [[nodiscard]] virtual std::uint64_t consumed_bytes() const = 0;
   /// The size of the input as it is stored (compressed, if it is); 0 if it is not known.
   [[nodiscard]] virtual std::uint64_t total_bytes() const = 0;
+  /// A regular file: who opens it again reads it from its beginning.
+  [[nodiscard]] virtual bool can_be_opened_again() const = 0;
 };
 
 /// Opens a file; "-" is standard input, and a name that ends in ".zst" is decompressed on the way.
 Result<std::unique_ptr<ByteSource>> open_source(const std::string& path);
+
+/// The same for all names of one pipe, "-" included; nothing for what is no pipe. Does not open it: that waits for a writer.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> pipe_identity(const std::string& path);
 
 /// Decompresses zstd, one or several frames. A stream that ends within a frame is an error.
 Result<std::unique_ptr<ByteSource>> decompress_zstd(std::unique_ptr<ByteSource> compressed, std::string name);
@@ -36,6 +43,7 @@ class MemorySource final : public ByteSource {
   Result<std::size_t> read(std::span<char> into) override;
   [[nodiscard]] std::uint64_t consumed_bytes() const override { return at_; }
   [[nodiscard]] std::uint64_t total_bytes() const override { return bytes_.size(); }
+  [[nodiscard]] bool can_be_opened_again() const override { return false; }
 
  private:
   std::string bytes_;

@@ -33,6 +33,14 @@ std::string_view first_line(std::string_view text) {
   return {};
 }
 
+/// How people's files begin that are no UTF-8, and what is to be done about it.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> foreign_beginnings = {{
+    {"\xFF\xFE", "the text is UTF-16: convert it to UTF-8, for example by iconv -f UTF-16 -t UTF-8"},
+    {"\xFE\xFF", "the text is UTF-16: convert it to UTF-8, for example by iconv -f UTF-16 -t UTF-8"},
+    {"\x1F\x8B", "the file is compressed by gzip: decompress it, for example by gunzip -c FILE | engram import -"},
+    {"\x28\xB5\x2F\xFD", "the file is compressed by zstd: give it a name that ends in .zst"},
+}};
+
 constexpr std::string_view usual_delimiters = "\t,;|";
 
 /// The row that begins where `text` does: a quote at the beginning of a cell may hold line ends. If it does not end in the
@@ -166,6 +174,8 @@ std::string_view name_of(Format format) {
 }
 
 Result<Layout> recognise(std::string_view beginning, const LayoutWishes& wishes) {
+  for (const auto& [bytes, message] : foreign_beginnings)
+    if (beginning.starts_with(bytes)) return Status(Code::invalid_argument, std::string(message));
   std::string_view line = first_line(beginning);
   std::string_view header = line;
   if (!line.empty())

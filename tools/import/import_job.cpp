@@ -1,6 +1,7 @@
 #include "tools/import/import_job.h"
 
 #include <algorithm>
+#include <map>
 
 namespace engram::import {
 
@@ -15,9 +16,7 @@ ReadOptions ImportJob::read_options(Expected expected) const {
 }
 
 Status ImportJob::open() {
-  auto is_input = [](const InputFile& input) { return input.path == "-"; };
-  if (std::count_if(options_.inputs.begin(), options_.inputs.end(), is_input) > 1)
-    return {Code::invalid_argument, "standard input can be named only once"};
+  if (Status status = check_named_once(); !status.ok()) return status;
   for (const auto& input : options_.inputs)
     if (Status status = open_input(input); !status.ok()) return status;
   if (Status status = check_id_groups(); !status.ok()) return status;
@@ -29,6 +28,24 @@ Status ImportJob::open() {
     rejects_ = std::move(rejects).value();
   }
   feeder_.emplace(options_.feeder, rejects_.get());
+  return {};
+}
+
+/// Two readers of one pipe would get a part of it each, or wait for ever.
+Status ImportJob::check_named_once() const {
+  auto is_input = [](const InputFile& input) { return input.path == "-"; };
+  if (std::count_if(options_.inputs.begin(), options_.inputs.end(), is_input) > 1)
+    return {Code::invalid_argument, "standard input can be named only once"};
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> pipes;
+  for (const auto& input : options_.inputs) {
+    auto pipe = pipe_identity(input.path);
+    if (!pipe) continue;
+    auto [named, is_first] = pipes.emplace(*pipe, input.path);
+    if (is_first) continue;
+    return {Code::invalid_argument, input.path + " is a pipe that is named twice" +
+                                        (named->second == input.path ? "" : " (as " + named->second + " too)") +
+                                        ": what comes through it can be read only once"};
+  }
   return {};
 }
 
@@ -46,23 +63,34 @@ Status ImportJob::check_id_groups() const {
 Status ImportJob::open_input(const InputFile& input) {
   auto opened = open_records(input.path, read_options(input.expected));
   if (!opened.ok()) return opened.status();
-  Pass pass{std::move(opened).value(), input.path, input.expected, Part::everything};
-  for (const Column& column : pass.reader->columns().columns)
+  auto reader = std::move(opened).value();
+  for (const Column& column : reader->columns().columns)
     if (!column.id_group.empty()) id_groups_.insert(column.id_group);
-  std::uint64_t size_bytes = pass.reader->source().total_bytes();
+  std::uint64_t size_bytes = reader->source().total_bytes();
+  bool is_file = reader->source().can_be_opened_again();
   total_bytes_ += size_bytes;
-  total_is_known_ &= size_bytes > 0;
-  if (auto kind = pass.reader->kind()) {
-    (*kind == RecordKind::vertex ? vertex_passes_ : edge_passes_).push_back(std::move(pass));
-  } else if (size_bytes == 0) {
-    mixed_passes_.push_back(std::move(pass));  // not a file: it cannot be read twice
+  total_is_known_ &= is_file;
+  auto kind = reader->kind();
+  if (is_file) reader.reset();
+  if (kind) {
+    auto& passes = *kind == RecordKind::vertex ? vertex_passes_ : edge_passes_;
+    passes.push_back({std::move(reader), input.path, input.expected, kind, Part::everything});
+  } else if (!is_file) {
+    mixed_passes_.push_back({std::move(reader), input.path, input.expected, kind, Part::everything});
   } else {
     total_bytes_ += size_bytes;
-    edge_passes_.push_back({nullptr, pass.path, input.expected, Part::edges});
-    pass.part = Part::vertices;
-    vertex_passes_.push_back(std::move(pass));
+    vertex_passes_.push_back({nullptr, input.path, input.expected, kind, Part::vertices});
+    edge_passes_.push_back({nullptr, input.path, input.expected, kind, Part::edges});
   }
   return {};
+}
+
+Status ImportJob::open_again(Pass& pass) {
+  auto opened = open_records(pass.path, read_options(pass.expected));
+  if (!opened.ok()) return opened.status();
+  pass.reader = std::move(opened).value();
+  if (pass.reader->kind() == pass.kind) return {};
+  return {Code::invalid_argument, pass.path + " was changed since the import began: start the import again"};
 }
 
 Status ImportJob::run(BatchTarget& target) {
@@ -85,11 +113,8 @@ Status ImportJob::run(BatchTarget& target) {
 }
 
 Status ImportJob::run_pass(Pass& pass) {
-  if (pass.reader == nullptr) {
-    auto opened = open_records(pass.path, read_options(pass.expected));
-    if (!opened.ok()) return opened.status();
-    pass.reader = std::move(opened).value();
-  }
+  if (pass.reader == nullptr)
+    if (Status status = open_again(pass); !status.ok()) return status;
   RecordReader& reader = *pass.reader;
   reader.only(pass.part);
   if (Status status = feeder_->begin_file(reader.name()); !status.ok()) return status;

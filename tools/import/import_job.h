@@ -1,5 +1,5 @@
 #pragma once
-// A whole import: opens all files and reads their headers before anything is changed, then vertices, then edges.
+// A whole import: reads the headers of all files before anything is changed, then vertices, then edges.
 
 #include <cstdint>
 #include <optional>
@@ -39,7 +39,8 @@ class ImportJob {
  public:
   ImportJob(ImportOptions options, Files& files, ProgressLine& progress);
 
-  /// Opens every file and reads every header: what is wrong there is found before anything is changed.
+  /// Opens every file and reads every header: what is wrong there is found before anything is changed. Pipes stay open,
+  /// files are opened again when it is their turn: there may be more of them than a process may have open.
   Status open();
 
   /// Loads all. After an error, what had been applied stays; running it again changes it to the same and goes on.
@@ -51,13 +52,16 @@ class ImportJob {
 
  private:
   struct Pass {
-    std::unique_ptr<RecordReader> reader;   // none yet for the second pass over a file
+    std::unique_ptr<RecordReader> reader;   // of a pipe; a file's is opened by its pass
     std::string path;
     Expected expected = Expected::anything;
+    std::optional<RecordKind> kind;         // none: both
     Part part = Part::everything;
   };
 
+  [[nodiscard]] Status check_named_once() const;
   Status open_input(const InputFile& input);
+  Status open_again(Pass& pass);
   [[nodiscard]] Status check_id_groups() const;
   Status run_pass(Pass& pass);
   void show(const RecordReader& reader);

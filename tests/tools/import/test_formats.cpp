@@ -100,3 +100,11 @@ TEST_CASE("a file named as the wrong kind is an error") {
   CHECK(read_records(":ID\n", {.layout = {.expected = Expected::edges}}).errors ==
         std::vector<std::string>{"file holds vertices: name it with --nodes"});
 }
+
+TEST_CASE("what is no text in UTF-8 is told from its beginning, with what is to be done") {
+  CHECK(read_records(std::string("\xFF\xFE:\0I\0D\0\n\0", 10)).errors.at(0) ==
+        "file:1:1: the text is UTF-16: convert it to UTF-8, for example by iconv -f UTF-16 -t UTF-8");
+  CHECK_THAT(read_records(std::string("\xFE\xFF\0:\0I\0D\0\n", 10)).errors.at(0), Catch::Contains("UTF-16"));
+  CHECK_THAT(read_records("\x1F\x8B\x08").errors.at(0), Catch::Contains("gunzip"));
+  CHECK_THAT(read_records("\x28\xB5\x2F\xFD").errors.at(0), Catch::Contains(".zst"));
+}

@@ -1,6 +1,11 @@
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <fstream>
+#include <thread>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "storage/files/posix_files.h"
 #include "tests/support/temporary_directory.h"
@@ -208,4 +213,66 @@ TEST_CASE("edges can make their ends") {
   options.read.decoder.create_missing = true;
   REQUIRE(run(fresh, options).status.ok());
   CHECK(fresh.edges.size() == 2);
+}
+
+TEST_CASE("more files than a process may have open are imported in one call") {
+  Folder folder;
+  FakeTarget target;
+  ImportOptions options;
+  for (int i = 0; i < 60; ++i) {
+    std::string key = "v" + std::to_string(i);
+    options.inputs.push_back({folder.write(key + ".csv", ":ID\n" + key + '\n')});
+    options.inputs.push_back({folder.write(key + ".jsonl", R"({"type":"edge","source":")" + key +
+                                                               R"(","edge_type":"T","target":"v0"})" "\n")});
+  }
+  auto open_files = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit few = before;
+  few.rlim_cur = static_cast<rlim_t>(open_files) + 20;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  auto [status, summary] = run(target, options);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(status.message().empty());
+  CHECK(summary.vertices == 60);
+  CHECK(summary.edges == 60);
+}
+
+TEST_CASE("a file that becomes another one before its pass ends the import") {
+  Folder folder;
+  FakeTarget target;
+  ImportOptions options;
+  options.inputs = {{folder.write("v.csv", ":ID\na\nb\n")}};
+  PosixFiles files;
+  SystemClock clock;
+  ProgressLine progress(clock, nullptr);
+  ImportJob job(options, files, progress);
+  REQUIRE(job.open().ok());
+  std::string file = folder.write("v.csv", ":START_ID,:END_ID,:TYPE\na,b,T\n");
+  CHECK(job.run(target).message() == file + " was changed since the import began: start the import again");
+  CHECK(target.sent == 0);
+}
+
+TEST_CASE("a pipe is read once, and naming it twice is an error that does not wait for a writer") {
+  Folder folder;
+  FakeTarget target;
+  ImportOptions options;
+  std::string pipe = folder.directory / "pipe";
+  std::string other_name = folder.directory / "same";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  std::filesystem::create_symlink(pipe, other_name);
+  options.inputs = {{pipe}, {folder.write("v.csv", ":ID\na\n")}, {other_name}};
+  CHECK(run(target, options).status.message() ==
+        other_name + " is a pipe that is named twice (as " + pipe + " too): what comes through it can be read only once");
+
+  options.inputs.pop_back();
+  std::thread writer([&] {
+    std::ofstream(pipe) << R"({"type":"vertex","key":"b"})" "\n"
+                           R"({"type":"edge","source":"b","edge_type":"T","target":"a"})";
+  });
+  auto [status, summary] = run(target, options);
+  writer.join();
+  REQUIRE(status.message().empty());
+  CHECK(summary.vertices == 2);
+  CHECK(summary.edges == 1);
 }
