@@ -112,7 +112,7 @@ Status run_node(const LoadedConfig& loaded, const Clock& clock, Signals& signals
 
 }  // namespace
 
-int serve_main(const LoadedConfig& loaded) {
+int serve_main(const LoadedConfig& loaded, const std::function<void(const Status&)>& report) {
   Signals signals;
   raise_open_files_limit();
   SystemClock clock;
@@ -124,7 +124,7 @@ int serve_main(const LoadedConfig& loaded) {
   int code = status.ok() ? 0 : 1;
   EndTimer timer(end_wait, code);
   bool written = stop_logging();
-  if (!status.ok()) std::fprintf(stderr, "engram: cannot start: %s\n", status.message().c_str());
+  if (!status.ok()) report(status);
   if (!written) ::_exit(code);  // the thread that waits for a reader holds on to standard error
   return code;
 }

@@ -41,7 +41,11 @@ void run_serve(Globals& globals, const ServeArguments& arguments) {
     toml.pop_back();   // the line's end is print_line's
     return print_line(toml);
   }
-  globals.exit_code = serve_main(*loaded);
+  // With --json the messages are lines of JSON too, unless something says otherwise.
+  if (globals.json && loaded->origins["logging.format"].starts_with("default")) loaded->config.logging.format = "json";
+  globals.exit_code = serve_main(*loaded, [&](const Status& status) {
+    report_error(globals, {status.code(), "cannot start: " + status.message(), status.field(), status.limit()});
+  });
 }
 
 }  // namespace
