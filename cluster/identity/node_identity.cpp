@@ -43,10 +43,10 @@ Status in_use(const std::string& data_dir, const std::string& locked_path) {
                                  ": stop that one first, or set data.dir to another directory"};
 }
 
-/// Takes the lock; a file that cannot be opened for writing is told apart from one that is locked.
-Result<std::unique_ptr<FileLock>> take_lock(const std::string& data_dir, const std::string& path, Files& files) {
-  if (Result<std::unique_ptr<File>> file = files.open(path, OpenMode::read_write); !file.ok())
-    return explain(file.status(), data_dir);
+/// Takes the lock; a file that cannot be opened at all is told apart from one that is locked.
+Result<std::unique_ptr<FileLock>> take_lock(const std::string& data_dir, const std::string& path, OpenMode mode,
+                                            Files& files) {
+  if (Result<std::unique_ptr<File>> file = files.open(path, mode); !file.ok()) return explain(file.status(), data_dir);
   Result<std::unique_ptr<FileLock>> lock = files.lock(path);
   if (!lock.ok() && lock.status().code() == Code::unavailable) return in_use(data_dir, path);
   if (!lock.ok()) return explain(lock.status(), data_dir);
@@ -120,11 +120,22 @@ Status check_options(const IdentityOptions& options, const NodeIdentity& identit
 
 }  // namespace
 
-Result<NodeDirectory> NodeDirectory::open_existing(const std::string& data_dir, Files& files) {
+Result<NodeIdentity> NodeDirectory::read(const std::string& data_dir, Files& files) {
   const std::string path = data_dir + "/NODE";
   if (!files.exists(path))
     return Status(Code::invalid_argument, data_dir + " is no data directory: it has no NODE file; check data.dir");
-  Result<std::unique_ptr<FileLock>> lock = take_lock(data_dir, path, files);
+  return read_identity(path, files);
+}
+
+Result<NodeDirectory> NodeDirectory::open_existing(const std::string& data_dir, Files& files) {
+  return open_existing(data_dir, OpenMode::read_only, files);
+}
+
+Result<NodeDirectory> NodeDirectory::open_existing(const std::string& data_dir, OpenMode mode, Files& files) {
+  const std::string path = data_dir + "/NODE";
+  if (!files.exists(path))
+    return Status(Code::invalid_argument, data_dir + " is no data directory: it has no NODE file; check data.dir");
+  Result<std::unique_ptr<FileLock>> lock = take_lock(data_dir, path, mode, files);
   if (!lock.ok()) return lock.status();
   Result<NodeIdentity> identity = read_identity(path, files);
   if (!identity.ok()) return identity.status();
@@ -152,7 +163,7 @@ Result<NodeDirectory> NodeDirectory::open(const IdentityOptions& options, Files&
     }
     (void)files.remove(temporary);  // another process was quicker, this file is ours
   }
-  Result<NodeDirectory> directory = open_existing(data_dir, files);
+  Result<NodeDirectory> directory = open_existing(data_dir, OpenMode::read_write, files);
   if (!directory.ok()) return directory;
   if (Status status = check_options(options, directory->identity()); !status.ok()) return status;
   return directory;

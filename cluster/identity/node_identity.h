@@ -54,8 +54,11 @@ class NodeDirectory {
   /// configured: names both), unsupported (newer format), corrupt, permission_denied, disk_full.
   static Result<NodeDirectory> open(const IdentityOptions& options, Files& files, Random& random, const Clock& clock);
 
-  /// For offline tools: takes the lock of an existing directory and checks integrity and format only.
+  /// For offline tools that change nothing: takes the lock of an existing directory and checks integrity and format only.
+  /// The volume may be read-only.
   static Result<NodeDirectory> open_existing(const std::string& data_dir, Files& files);
+  /// Whose an existing directory is, without the lock: an engine may run on it.
+  static Result<NodeIdentity> read(const std::string& data_dir, Files& files);
 
   [[nodiscard]] const NodeIdentity& identity() const { return identity_; }
   /// True if `open` made it just now.
@@ -64,6 +67,8 @@ class NodeDirectory {
  private:
   NodeDirectory(std::unique_ptr<FileLock> lock, NodeIdentity identity, bool created)
       : lock_(std::move(lock)), identity_(identity), created_(created) {}
+
+  static Result<NodeDirectory> open_existing(const std::string& data_dir, OpenMode mode, Files& files);
 
   std::unique_ptr<FileLock> lock_;
   NodeIdentity identity_;

@@ -17,7 +17,7 @@ void add_verify(CLI::App& app, Globals& globals) {
   command->add_option("--max-findings", arguments->max_findings, "Show so many of what is wrong")->capture_default_str();
   command->add_flag("--progress", arguments->progress, "Show progress also where there is no terminal");
   command->footer(R"(Reads the whole log and every warm store, replays the log in memory, and checks the graph: both ends of every edge,
-keys, labels, indexes and counts. Needs memory for the whole graph. Changes nothing.
+keys, labels, indexes and counts. Needs memory for the whole graph. Changes nothing; the volume may be read-only.
 
 Exit codes: 0 all is well, 1 something is wrong, 6 it could not be checked (no such directory, an engine runs on it).
 

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "cluster/identity/node_identity.h"
 #include "storage/files/posix_files.h"
 #include "storage/log/log_reader.h"
 #include "tools/engram/command_support.h"
@@ -131,13 +132,18 @@ void run_log(Globals& globals, const LogArguments& given) {
   if (arguments.archived || !arguments.archived_dir.empty())
     archived_dir = arguments.archived_dir.empty() ? arguments.data_dir + "/archived" : arguments.archived_dir;
   PosixFiles files;
-  auto status = Status();
-  if (!files.exists(arguments.data_dir))
-    status = Status(Code::invalid_argument, "there is no directory " + arguments.data_dir, "--data-dir");
-  else if (arguments.segments)
-    status = show_segments(arguments.data_dir, archived_dir, files, globals.json);
-  else
-    status = list_records(arguments, archived_dir, *range, files, globals.json);
+  auto identity = files.exists(arguments.data_dir)
+                      ? NodeDirectory::read(arguments.data_dir, files)
+                      : Status(Code::invalid_argument, "there is no directory " + arguments.data_dir, "--data-dir");
+  auto status = identity.status();
+  if (status.ok() && arguments.partition && *arguments.partition >= identity->partitions)
+    return report_usage(globals, Status(Code::invalid_argument,
+                                        "there are partitions 0 to " + std::to_string(identity->partitions - 1) + " in " +
+                                            arguments.data_dir,
+                                        "--partition"));
+  if (status.ok())
+    status = arguments.segments ? show_segments(arguments.data_dir, archived_dir, files, globals.json)
+                                : list_records(arguments, archived_dir, *range, files, globals.json);
   if (status.ok()) return;
   report_error(globals, status);
   globals.exit_code = exit_local;
