@@ -78,6 +78,7 @@ Status read_arguments(ImportArguments& arguments) {
   constexpr std::string_view reject = "reject=";
   if (arguments.on_error.starts_with(reject) && arguments.on_error.size() > reject.size()) {
     options.reject_path = arguments.on_error.substr(reject.size());
+    if (options.reject_path == "-") return usage("--on-error reject=- names no file; /dev/stdout is standard output");
   } else if (arguments.on_error != "stop") {
     return usage("--on-error takes stop or reject=FILE");
   }
@@ -129,7 +130,8 @@ void run_import(Globals& globals, ImportArguments& arguments) {
   Status status = job.run(target);
   if (!status.ok()) {
     report_error(globals, status);
-    if (status.code() == Code::invalid_argument) globals.exit_code = exit_local;  // a row of a file
+    bool about_a_row = status.code() == Code::invalid_argument;
+    if (about_a_row || job.failed_locally()) globals.exit_code = exit_local;
     return;
   }
   print_summary(globals, job.summary(), target.totals(), progress.elapsed_ns());

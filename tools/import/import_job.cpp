@@ -95,7 +95,7 @@ Status ImportJob::open_again(Pass& pass) {
 
 Status ImportJob::run(BatchTarget& target) {
   feeder_->set_target(target);
-  Status status;
+  Status status = rejects_ == nullptr ? Status() : rejects_->begin();
   for (auto* passes : {&vertex_passes_, &mixed_passes_, &edge_passes_}) {
     for (auto& pass : *passes) {
       if (status.ok()) status = run_pass(pass);
@@ -127,7 +127,7 @@ Status ImportJob::run_pass(Pass& pass) {
         status = feeder_->add(record, reader.position(), reader.raw());
         break;
       case RecordReader::Next::bad_row: status = feeder_->reject(reader.error(), reader.raw()); break;
-      case RecordReader::Next::failed: return {Code::unavailable, reader.error().text()};
+      case RecordReader::Next::failed: reading_failed_ = true; return {Code::internal, reader.error().text()};
       case RecordReader::Next::end: done_bytes_ += reader.source().total_bytes(); return {};
     }
     if (!status.ok()) return status;

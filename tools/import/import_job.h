@@ -47,6 +47,9 @@ class ImportJob {
   /// `feeder().on_failure` has to be what the target calls for failed batches.
   Status run(BatchTarget& target);
 
+  /// Whether an error of `run` is about a file: one that is read, or the reject file.
+  [[nodiscard]] bool failed_locally() const { return reading_failed_ || (rejects_ != nullptr && rejects_->failed()); }
+
   [[nodiscard]] BatchFeeder& feeder() { return *feeder_; }
   [[nodiscard]] const ImportSummary& summary() const { return summary_; }
 
@@ -80,6 +83,7 @@ class ImportJob {
   std::uint64_t total_bytes_ = 0;
   std::uint64_t done_bytes_ = 0;     // of finished passes
   bool total_is_known_ = true;
+  bool reading_failed_ = false;
 };
 
 }  // namespace engram::import

@@ -22,18 +22,39 @@ Result<std::unique_ptr<RejectFile>> RejectFile::create(Files& files, const std::
     auto stream = open_stream(path);
     if (!stream.ok()) return stream.status();
     rejects->stream_ = std::move(stream).value();
-  } else if (files.exists(rejects->path_)) {
-    if (Status status = files.remove(rejects->path_); !status.ok()) return status;
+  } else if (Status status = rejects->check_writable(); !status.ok()) {
+    return status;
   }
   return rejects;
 }
 
+/// A new file can be made here only by making it.
+Status RejectFile::check_writable() {
+  bool older = files_.exists(path_);
+  auto file = files_.open(path_, older ? OpenMode::read_write : OpenMode::create_new);
+  if (!file.ok()) return file.status();
+  return older ? Status() : files_.remove(path_);
+}
+
+Status RejectFile::begin() {
+  if (stream_ != nullptr || !files_.exists(path_) || files_.remove(path_).ok()) return {};
+  return open(OpenMode::replace);  // the folder takes no changes: it is emptied instead
+}
+
+Status RejectFile::open(OpenMode mode) {
+  auto file = files_.open(path_, mode);
+  if (file.ok()) file_ = std::move(file).value();
+  return noted(file.status());
+}
+
+Status RejectFile::noted(Status status) {
+  failed_ |= !status.ok();
+  return status;
+}
+
 Status RejectFile::add(const RowError& error, std::string_view row) {
-  if (file_ == nullptr && stream_ == nullptr) {
-    auto file = files_.open(path_, OpenMode::replace);
-    if (!file.ok()) return file.status();
-    file_ = std::move(file).value();
-  }
+  if (file_ == nullptr && stream_ == nullptr)
+    if (Status status = open(OpenMode::replace); !status.ok()) return status;
   std::string reason = error.text();
   std::replace(reason.begin(), reason.end(), '\n', ' ');
   buffer_.append("# ").append(reason).append("\n").append(row).append("\n");
@@ -46,7 +67,7 @@ Status RejectFile::flush() {
   Status status = stream_ != nullptr ? stream_->append(buffer_) : file_->write_at(as_bytes(buffer_), written_bytes_);
   written_bytes_ += buffer_.size();
   buffer_.clear();
-  return status;
+  return noted(std::move(status));
 }
 
 }  // namespace engram::import

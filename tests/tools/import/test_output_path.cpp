@@ -173,6 +173,24 @@ TEST_CASE("rejected rows go to a pipe, and the pipe stays") {
   CHECK(fs::is_fifo(pipe.path));
 }
 
+TEST_CASE("where no rejected rows could be written, the import does not start, and an older file stays till it does") {
+  TemporaryDirectory directory;
+  PosixFiles files;
+  write_text(directory / "in.csv", ":ID\na\n");
+  fs::create_directory(directory / "folder");
+  for (const char* place : {"nowhere/rejected", "folder"}) CHECK_FALSE(open_import(directory / "in.csv", directory / place).ok());
+  CHECK(open_import(directory / "in.csv", directory / "new").ok());
+  CHECK_FALSE(fs::exists(directory / "new"));
+
+  write_text(directory / "rejected", "of another run");
+  CHECK(open_import(directory / "in.csv", directory / "rejected").ok());
+  CHECK(read_text(directory / "rejected") == "of another run");
+  auto rejects = RejectFile::create(files, directory / "rejected");
+  REQUIRE(rejects.ok());
+  CHECK(rejects.value()->begin().ok());
+  CHECK_FALSE(fs::exists(directory / "rejected"));
+}
+
 TEST_CASE("a reject file behind a symbolic link is replaced where it is") {
   TemporaryDirectory directory;
   PosixFiles files;
@@ -180,6 +198,7 @@ TEST_CASE("a reject file behind a symbolic link is replaced where it is") {
   fs::create_symlink("old.txt", directory / "link");
   auto rejects = RejectFile::create(files, directory / "link");
   REQUIRE(rejects.ok());
+  REQUIRE(rejects.value()->begin().ok());
   CHECK(fs::is_symlink(directory / "link"));
   CHECK_FALSE(fs::exists(directory / "old.txt"));
   REQUIRE(rejects.value()->add(bad_row, "b,x").ok());
