@@ -162,6 +162,7 @@ void report_error(Globals& globals, const Status& status) {
 int exit_code_of(Code code) {
   switch (code) {
     case Code::none: return exit_ok;
+    case Code::invalid_argument: return exit_usage;  // found by the engine rather than here: it makes no difference
     case Code::unknown_space:
     case Code::unknown_vertex:
     case Code::unknown_edge:

@@ -172,9 +172,10 @@ void finish_output(Globals& globals) {
   if (!output_is_lost()) return;
   int earlier = globals.exit_code;
   if (output_error != EPIPE)
-    report_error(globals, Status(Code::internal, "standard output cannot be written" +
-                                                     (output_error == 0 ? "" : ": " + error_text(output_error)) +
-                                                     "; what was to be printed is lost"));
+    report_error(globals, Status(output_error == ENOSPC ? Code::disk_full : Code::internal,
+                                 "standard output cannot be written" +
+                                     (output_error == 0 ? "" : ": " + error_text(output_error)) +
+                                     "; what was to be printed is lost"));
   globals.exit_code = earlier == exit_ok ? exit_local : earlier;
 }
 

@@ -1,11 +1,15 @@
 #include "tools/loadgen/add_bench.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <string>
 
 #include <CLI/CLI.hpp>
 
+#include "storage/base/error_text.h"
 #include "tools/loadgen/report.h"
 
 namespace engram::cli {
@@ -81,6 +85,9 @@ Status read_files(BenchArguments& arguments, const Globals& globals) {
   auto client = client_options(globals);
   if (!client.ok()) return client.status();
   arguments.options.client = std::move(client).value();
+  const auto& folder = arguments.options.floor_dir;
+  if (arguments.options.floors && !folder.empty() && ::access(folder.c_str(), W_OK | X_OK) != 0)
+    return {Code::invalid_argument, "cannot make a file in " + folder + ": " + error_text(errno), "--floor-dir"};
   if (arguments.key_file.empty()) return {};
   auto keys = loadgen::KeySpace::from_file(arguments.key_file);
   if (!keys.ok()) return keys.status();

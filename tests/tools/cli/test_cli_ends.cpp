@@ -39,6 +39,7 @@ TEST_CASE("wrong arguments are 2, and files that cannot be used are 6") {
   ends({"bench", "--keys", "10", "--mix", "foo"}, exit_usage, "no call 'foo'");
   ends({"bench", "--keys", "10", "--threads", "0"}, exit_usage, "threads");
   ends({"bench", "--key-file", "/nowhere"}, exit_local, "/nowhere");
+  ends({"bench", "--keys", "10", "--floor-dir", "/nowhere"}, exit_local, "/nowhere");
   ends({"path", "a", "b", "--by", "weight", "--max-hops", "3"}, exit_usage, "--max-hops");
   ends({"put", "x", "n:foo=1"}, exit_usage, "'foo' is no type");
   CHECK(engine.run({"get", "x"}).exit_code == exit_not_found);
@@ -82,6 +83,8 @@ TEST_CASE("output that is lost is an error") {
     check_ended(engine.run_script(std::string("\"$ENGRAM\" ") + command + " > /dev/full"), exit_local,
                 "standard output cannot be written: No space left on device");
   }
+  auto told = engine.run_script(R"("$ENGRAM" --json get ada > /dev/full)");
+  CHECK(json::parse(told.errors)["error"]["code"] == "disk_full");
   check_ended(engine.run_script(R"(printf 'put a\nput b\n' | "$ENGRAM" shell > /dev/full)"), exit_local, "No space left");
   CHECK(engine.run({"get", "a"}).exit_code == exit_ok);
   CHECK(engine.run({"get", "b"}).exit_code == exit_not_found);
