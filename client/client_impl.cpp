@@ -85,7 +85,9 @@ bool Client::Impl::pause(Backoff& backoff, kj::TimePoint deadline) {
 }
 
 Status Client::Impl::explain_unreachable(const Status& status) const {
-  return {Code::unavailable, "no engine answers at " + options_.server + ": " + status.message() +
+  auto reason = status.message();
+  while (reason.ends_with('.')) reason.pop_back();   // kj's have one, the system's have none
+  return {Code::unavailable, "no engine answers at " + options_.server + ": " + reason +
                                  ". Is one running there (engram serve)? Does it want TLS (--ca), or a client's "
                                  "certificate (--cert)?"};
 }

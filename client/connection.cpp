@@ -2,10 +2,14 @@
 
 #include <cerrno>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include <capnp/rpc-twoparty.h>
 #include <kj/compat/tls.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include "client/convert.h"
 #include "schema/rpc/message_stream.h"
@@ -43,6 +47,22 @@ std::string host_of(const std::string& server) {
   return server.substr(0, server.rfind(':'));
 }
 
+/// kj and OpenSSL would offer no certificate at all, and the server ask for one. What cannot be parsed is for kj to tell.
+bool belong_together(const std::string& certificate_pem, const std::string& key_pem) {
+  auto text = [](const std::string& pem) {
+    return std::unique_ptr<BIO, decltype(&BIO_free)>(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
+  };
+  auto certificate_text = text(certificate_pem), key_text = text(key_pem);
+  pem_password_cb* no_passphrase = [](char*, int, int, void*) { return -1; };
+  std::unique_ptr<X509, decltype(&X509_free)> certificate(
+      PEM_read_bio_X509(certificate_text.get(), nullptr, no_passphrase, nullptr), &X509_free);
+  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+      PEM_read_bio_PrivateKey(key_text.get(), nullptr, no_passphrase, nullptr), &EVP_PKEY_free);
+  bool differ = certificate && key && X509_check_private_key(certificate.get(), key.get()) != 1;
+  ERR_clear_error();
+  return !differ;
+}
+
 Result<kj::Own<kj::TlsContext>> make_tls_context(const TlsOptions& tls) {
   kj::TlsContext::Options options;
   kj::Array<kj::TlsCertificate> trusted;
@@ -60,6 +80,10 @@ Result<kj::Own<kj::TlsContext>> make_tls_context(const TlsOptions& tls) {
       auto key = read_file(tls.key_file);
       if (!certificate.ok()) return certificate.status();
       if (!key.ok()) return key.status();
+      if (!belong_together(*certificate, *key))
+        return Status(Code::invalid_argument,
+                      "the private key in " + tls.key_file + " does not belong to the certificate in " + tls.certificate_file,
+                      "tls");
       keypair = kj::TlsKeypair{kj::TlsPrivateKey(kj::StringPtr(*key)), kj::TlsCertificate(kj::StringPtr(*certificate))};
       KJ_IF_MAYBE (pair, keypair) options.defaultKeypair = *pair;
     }

@@ -70,7 +70,8 @@ class EngramServer final : public schema::Engram::Server {
       services.metrics->connections.authentication_failures.add();
       log_event(LogLevel::warn, "authentication failed", {{"peer", state_->peer}});
       if (token.size() == 0)
-        return Status(Code::unauthenticated, "this engine needs a token: --token-file, or Options::token of a client", "token");
+        return Status(Code::unauthenticated,
+                      "this engine needs a token: --token-file on the command line; programs authenticate with it", "token");
     }
     return grant;
   }

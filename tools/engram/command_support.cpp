@@ -46,12 +46,21 @@ std::optional<Filters> filters(Globals& globals, const EdgeArguments& edges, con
   return Filters{*direction, std::move(edge).value(), std::move(vertex).value()};
 }
 
+namespace {
+
+Status explain_unknown(const Status& status) {
+  auto reason = status.message();
+  bool ended = reason.ends_with('.') || reason.ends_with('?');
+  return {status.code(),
+          "the outcome is unknown: " + reason + (ended ? " " : ". ") + "Read what it was to change, or repeat it"};
+}
+
+}  // namespace
+
 void report_outcome(Globals& globals, const client::Outcome& outcome) {
   if (!outcome.committed()) {
     bool unknown = outcome.fate == client::Fate::unknown;
-    report_error(globals, unknown ? Status(outcome.status.code(), "the outcome is unknown: " + outcome.status.message() +
-                                                                      ". Read what it was to change, or repeat it")
-                                  : outcome.status);
+    report_error(globals, unknown ? explain_unknown(outcome.status) : outcome.status);
     if (unknown) globals.exit_code = exit_unknown;
     return;
   }
