@@ -25,6 +25,7 @@ struct Connection {
         rpc(capnp::makeRpcServer(network, make_bootstrap(kj::addRef(*state)))) {
     rpc.setFlowLimit(flow_limit_words);
     stream.set_read_gate([this] { return network.getCurrentQueueSize() < unread_limit_bytes; });
+    stream.set_max_open_questions(ConnectionState::max_questions_before_authentication);
     state->stream = &stream;
     state->last_call_ns = services.clock->monotonic_ns();
     services.metrics->connections.open.add(1);
@@ -81,10 +82,22 @@ void ConnectionState::leave() {
   services.calls_in_flight.fetch_sub(1, std::memory_order_relaxed);
 }
 
+void ConnectionState::authenticated_now() {
+  authenticated = true;
+  if (stream == nullptr) return;
+  const auto& limits = services.config->listen;
+  stream->set_max_message_bytes(limits.max_message_bytes);
+  stream->set_max_open_questions(limits.max_calls_per_connection + max_questions_behind_calls);
+}
+
 kj::Promise<void> serve_connection(GatewayServices& services, GatewayLoop& loop, kj::Own<kj::AsyncIoStream> stream,
                                    std::string peer) {
   auto connection = kj::heap<Connection>(services, loop, kj::mv(stream), std::move(peer));
-  auto gone = connection->network.onDisconnect();
+  auto gone = connection->network.onDisconnect().then([&connection = *connection] {
+    if (connection.stream.too_many_questions())
+      log_event(LogLevel::warn, "connection closed",
+                {{"peer", connection.state->peer}, {"reason", "more questions unfinished than it may have"}});
+  });
   auto watched = watch(kj::addRef(*connection->state), services.config->listen.handshake_timeout_ms * 1'000'000);
   return gone.exclusiveJoin(kj::mv(watched)).attach(kj::mv(connection));
 }

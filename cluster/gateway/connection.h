@@ -13,6 +13,10 @@
 namespace engram {
 
 /// What the capabilities of one connection share. They may outlive the connection by a moment.
+///
+/// Every question that a client has not finished yet costs memory, whether it is answered or not. Before a client has
+/// authenticated it may leave few of them, and then many more than it may have calls in flight, since some libraries finish
+/// when their garbage is collected.
 class ConnectionState : public kj::Refcounted {
  public:
   ConnectionState(GatewayServices& shared, GatewayLoop& own_loop, std::string peer_address)
@@ -29,6 +33,11 @@ class ConnectionState : public kj::Refcounted {
   /// The overload check of every call; counts it in if it may go on.
   Status admit();
   void leave();
+  /// Trusts the client with more, as it is known now.
+  void authenticated_now();
+
+  static constexpr std::size_t max_questions_before_authentication = 256;
+  static constexpr std::size_t max_questions_behind_calls = 65'536;
 };
 
 /// The bootstrap capability of a connection.

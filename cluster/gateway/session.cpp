@@ -21,9 +21,7 @@ class EngramServer final : public schema::Engram::Server {
       write_error(grant.status(), results.initError());
       return kj::READY_NOW;
     }
-    state_->authenticated = true;
-    if (state_->stream != nullptr)
-      state_->stream->set_max_message_bytes(state_->services.config->listen.max_message_bytes);
+    state_->authenticated_now();
     results.setRole(static_cast<schema::Role>(grant->role));
     bool open_mode = state_->services.tokens == nullptr;
     results.setSession(make_session(kj::refcounted<SessionRights>(kj::addRef(*state_), std::move(*grant), open_mode)));

@@ -63,10 +63,6 @@ class ArrivedMessage final : private OwnedWords, public capnp::FlatArrayMessageR
       : OwnedWords{kj::mv(message)}, FlatArrayMessageReader(words, reader_options) {}
 };
 
-capnp::MessageReaderAndFds arrived(kj::Array<word> message, capnp::ReaderOptions options) {
-  return {kj::heap<ArrivedMessage>(kj::mv(message), options), nullptr};
-}
-
 kj::Exception cut_short() { return KJ_EXCEPTION(DISCONNECTED, "the connection ended in the middle of a message"); }
 
 }  // namespace
@@ -77,6 +73,27 @@ BatchedMessageStream::BatchedMessageStream(kj::AsyncIoStream& stream, std::uint6
       read_buffer_(kj::heapArray<word>(read_buffer_words)) {}
 
 // --- Reading
+
+capnp::MessageReaderAndFds BatchedMessageStream::arrived(kj::Array<word> message, capnp::ReaderOptions options) {
+  auto reader = kj::heap<ArrivedMessage>(kj::mv(message), options);
+  if (max_open_questions_ != 0) count_questions(*reader);
+  return {kj::mv(reader), nullptr};
+}
+
+void BatchedMessageStream::count_questions(capnp::MessageReader& message) {
+  switch (message.getRoot<capnp::rpc::Message>().which()) {
+    case capnp::rpc::Message::BOOTSTRAP:
+    case capnp::rpc::Message::CALL:
+      too_many_questions_ = ++open_questions_ > max_open_questions_;
+      KJ_REQUIRE(!too_many_questions_, "more questions than may be left unfinished", max_open_questions_);
+      break;
+    case capnp::rpc::Message::FINISH:
+      if (open_questions_ > 0) --open_questions_;  // of a question that was never asked: for the RPC system to refuse
+      break;
+    default:
+      break;
+  }
+}
 
 std::size_t BatchedMessageStream::buffered_message_words() const {
   auto* at = read_buffer_.asBytes().begin() + read_begin_;

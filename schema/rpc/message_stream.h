@@ -32,6 +32,12 @@ class BatchedMessageStream final : public capnp::MessageStream {
   /// For servers: while `open` answers false, nothing is read; it is asked again whenever a message was written. So a peer
   /// that asks and asks without reading answers costs bounded memory. At both ends of a connection it could be a deadlock.
   void set_read_gate(std::function<bool()> open) { read_gate_ = std::move(open); }
+  /// For servers: what was asked (bootstraps and calls) and not finished yet stays in the RPC system's tables, also when it is
+  /// answered. One question more than `questions` ends the connection, so that a peer that never finishes any costs bounded
+  /// memory. 0: no bound, and nothing is counted.
+  void set_max_open_questions(std::size_t questions) { max_open_questions_ = questions; }
+  /// Whether that is why the connection ended.
+  [[nodiscard]] bool too_many_questions() const { return too_many_questions_; }
   /// Bytes that arrived in whole or in part, to tell an idle connection from a slow one.
   [[nodiscard]] std::uint64_t received_bytes() const { return received_bytes_; }
 
@@ -57,6 +63,8 @@ class BatchedMessageStream final : public capnp::MessageStream {
   kj::Promise<Arrived> read_more(std::size_t message_words, capnp::ReaderOptions options);
   kj::Promise<Arrived> read_large(std::size_t message_words, capnp::ReaderOptions options);
   Arrived take_message(std::size_t message_words, capnp::ReaderOptions options);
+  capnp::MessageReaderAndFds arrived(kj::Array<capnp::word> message, capnp::ReaderOptions options);
+  void count_questions(capnp::MessageReader& message);
 
   void append(Segments segments);
   void flush();
@@ -70,6 +78,9 @@ class BatchedMessageStream final : public capnp::MessageStream {
   kj::AsyncIoStream& stream_;
   std::uint64_t max_message_bytes_;
   std::uint64_t received_bytes_ = 0;
+  std::size_t max_open_questions_ = 0;
+  std::size_t open_questions_ = 0;
+  bool too_many_questions_ = false;
 
   std::function<bool()> read_gate_;
   kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> waiting_reader_;

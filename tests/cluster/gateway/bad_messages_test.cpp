@@ -215,3 +215,44 @@ TEST_CASE("a client that asks on and on and never reads is not read from any mor
   CHECK(taken < std::size_t{64} << 20);
   honest.require_works();
 }
+
+TEST_CASE("questions that are never finished end their connection: soon before authentication, late after it") {
+  RunningEngine engine;
+  Honest honest(engine);
+  auto bootstraps = [](std::uint32_t first, std::uint32_t count) {
+    std::string all;
+    for (std::uint32_t question = first; question < first + count; ++question) {
+      capnp::MallocMessageBuilder message;
+      message.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(question);
+      all += framed(message);
+    }
+    return all;
+  };
+  {
+    RawConnection connection(engine.port());
+    connection.send(bootstraps(0, 250));
+    CHECK_FALSE(connection.is_closed_within(300));
+    connection.send(bootstraps(250, 250));
+    CHECK(connection.is_closed_within(patience_ms));
+  }
+  {
+    // Each finished before the next one is asked: any number of them.
+    RawConnection connection(engine.port());
+    for (std::uint32_t question = 0; question < 2000; ++question)
+      REQUIRE(connection.send(bootstraps(question, 1) + finish(question)));
+    CHECK_FALSE(connection.is_closed_within(300));
+  }
+  // All that it asks is there at once, the calls right behind the one that authenticates.
+  RawConnection known(engine.port());
+  std::string pings;
+  for (std::uint32_t question = 2; question < 5000; ++question) pings += ping(question, 1);
+  known.send(honest_start() + pings);
+  CHECK_FALSE(known.is_closed_within(1000));
+  bool closed = false;
+  std::uint32_t asked = 5000;
+  for (; !closed && asked < 200'000; asked += 1000)
+    closed = !known.send(bootstraps(asked, 1000)) || known.is_closed_within(0);  // which reads the answers
+  CHECK((closed || known.is_closed_within(patience_ms)));
+  CHECK(asked > 65'536);
+  honest.require_works();
+}

@@ -259,3 +259,14 @@ TEST_CASE("while its gate is shut a stream reads nothing, and goes on once a wri
   CHECK(read.wait(io.waitScope) > 0);
   CHECK(received.wait(io.waitScope) != nullptr);
 }
+
+TEST_CASE("questions that are not finished are bounded, finished ones are not") {
+  Connected connected;
+  connected.server.stream.set_max_open_questions(10);
+  for (int i = 0; i < 100; ++i) CHECK(connected.ping("again").wait(connected.io.waitScope) == "again");
+  CHECK_FALSE(connected.server.stream.too_many_questions());
+  std::vector<kj::Promise<std::string>> at_once;
+  for (int i = 0; i < 100; ++i) at_once.push_back(connected.ping("too many"));
+  CHECK_THROWS(at_once.back().wait(connected.io.waitScope));
+  CHECK(connected.server.stream.too_many_questions());
+}
