@@ -135,6 +135,24 @@ void fill_make_room_and_kill(CrashCampaign& campaign, const std::function<void()
   CHECK(campaign.engine().kill_now().signal == SIGKILL);
 }
 
+bool has_spare(const std::string& directory) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    std::string name = entry.path().filename();
+    if (name.starts_with("spare-") && name.ends_with(".log")) return true;
+  }
+  return false;
+}
+
+/// Takes all the room that is left on a volume.
+void fill_volume(const std::string& file) {
+  int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  REQUIRE(fd >= 0);
+  std::string block(1 << 16, 'x');
+  while (::write(fd, block.data(), block.size()) > 0) {
+  }
+  ::close(fd);
+}
+
 }  // namespace
 
 TEST_CASE("A log that reports a failed sync stops the engine, and loses nothing that was acknowledged") {
@@ -188,6 +206,27 @@ TEST_CASE("A full volume refuses writes and goes on reading; with room again it 
   fill_make_room_and_kill(campaign, [&] { volume.resize("size=96m"); });
   campaign.start();
   require_ready(campaign.engine());
+  REQUIRE(campaign.verify_and_settle());
+  campaign.end_in_peace();
+}
+
+TEST_CASE("A killed engine starts on a full volume: its spare segments make room for what its log has to copy") {
+  TemporaryDirectory directory;
+  SmallVolume volume(directory.path(), "size=32m");
+  if (!volume.mounted()) {
+    WARN("skipped: a file system in memory cannot be mounted here");
+    return;
+  }
+  CrashCampaign campaign({8, 0, {"--node-partitions", "2", "--warm-write-back-after-ms", "1h"}, directory / "data"});
+  Filler filler(campaign);
+  for (int i = 0; i < 4; ++i) REQUIRE(filler.put().ok());
+  for (int i = 0; i < 100 && !has_spare(directory.path()); ++i) pause_ms(100);
+  REQUIRE(has_spare(directory.path()));
+  CHECK(campaign.engine().kill_now().signal == SIGKILL);
+  fill_volume(directory / "ballast");
+  campaign.start();
+  require_ready(campaign.engine());
+  std::filesystem::remove(directory / "ballast");
   REQUIRE(campaign.verify_and_settle());
   campaign.end_in_peace();
 }
