@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <random>
 #include <thread>
 
@@ -229,11 +230,20 @@ TEST_CASE("questions that are never finished end their connection: soon before a
     return all;
   };
   {
+    std::atomic<int> said{0};
+    SystemClock clock;
+    auto count_reasons = [&](std::string_view line) {
+      if (line.find("more questions unfinished than it may have") != std::string_view::npos) ++said;
+    };
+    start_logging({.level = LogLevel::warn, .sink = count_reasons}, clock);
     RawConnection connection(engine.port());
     connection.send(bootstraps(0, 250));
     CHECK_FALSE(connection.is_closed_within(300));
     connection.send(bootstraps(250, 250));
     CHECK(connection.is_closed_within(patience_ms));
+    for (int i = 0; i < 500 && said == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(stop_logging());
+    CHECK(said == 1);
   }
   {
     // Each finished before the next one is asked: any number of them.
