@@ -1,7 +1,8 @@
-// A damaged warm store, and what docs/operations.md says to do about it, step by step.
+// A damaged warm store, a log without its end, and what docs/operations.md says to do about them, step by step.
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <thread>
 
@@ -100,6 +101,20 @@ void require_well(const EngineSetup& setup) {
   REQUIRE_THAT(ran.output, Contains("all is well"));
 }
 
+/// By position, those in the archive left out.
+std::vector<std::filesystem::path> sealed_segments(const EngineSetup& setup) {
+  std::vector<std::filesystem::path> segments;
+  for (const auto& entry : std::filesystem::directory_iterator(setup.data_dir))
+    if (entry.path().string().ends_with(".sealed.log")) segments.push_back(entry.path());
+  std::sort(segments.begin(), segments.end());
+  return segments;
+}
+
+void move_archive_back(const EngineSetup& setup) {
+  for (const auto& segment : archived_segments(setup))
+    std::filesystem::rename(segment, setup.data_dir / segment.filename());
+}
+
 /// Every copy of the text, whichever of them LMDB still uses.
 void damage_values(const std::string& path, const std::string& text = "ballast") {
   std::string data = read_text(path);
@@ -133,8 +148,7 @@ TEST_CASE("A damaged warm store is made again from the log as docs/operations.md
   // Whoever leaves the next step out is told, as often as it takes.
   for (int i = 0; i < 2; ++i) CHECK_THAT(refused_start(setup), Contains("warm/p1 is missing") && Contains("archived/"));
   CHECK_THAT(verify(setup).output, Contains("warm/p1 is missing"));
-  for (const auto& segment : archived_segments(setup))  // step 3
-    std::filesystem::rename(segment, setup.data_dir / segment.filename());
+  move_archive_back(setup);  // step 3
 
   for (int start = 0; start < 2; ++start) {  // step 4
     EngineProcess engine(setup);
@@ -179,4 +193,39 @@ TEST_CASE("An engine whose graph is larger than memory goes on beside a damaged 
   CHECK(engine.terminate()->code == 0);
   CHECK_THAT(engine.output(), Contains("warm store cannot be read partition=0"));
   CHECK_THAT(verify(setup).output, Contains("partition 0"));
+}
+
+TEST_CASE("A log without its end is gone back to as docs/operations.md says, all partitions to one moment, and all is well") {
+  TemporaryDirectory directory;
+  EngineSetup setup = small_engine(directory);
+  GraphState before = make_graph(setup);
+  {
+    EngineProcess engine(setup);
+    require_ready(engine);
+    client::Client client = connected(setup);
+    for (int i = 1; i < vertices; i += 7) {  // over all partitions, and edges among them
+      std::string late = "late " + std::to_string(i);
+      client::Batch batch;
+      batch.put_vertex(late, {}).put_vertex(key_of(i), {}).link(late, "AFTER", key_of(i));
+      REQUIRE(client.submit(batch).committed());
+      if (i % 2 == 0) REQUIRE(client.submit(client::Batch().delete_vertex(key_of(i))).committed());
+    }
+    REQUIRE(engine.terminate()->code == 0);  // the warm stores have all of it
+  }
+  std::filesystem::remove(sealed_segments(setup).back());
+  for (int start = 0; start < 2; ++start)
+    CHECK_THAT(refused_start(setup), Contains("segments are missing") && Contains("docs/operations.md"));
+  CHECK_THAT(verify(setup).output, Contains("segments are missing"));
+
+  std::filesystem::rename(setup.data_dir + "/warm", directory / "warm-aside");  // step 3
+  move_archive_back(setup);                                                    // step 4
+  for (int start = 0; start < 2; ++start) {                                    // step 5
+    EngineProcess engine(setup);
+    require_ready(engine);
+    client::Client client = connected(setup);
+    CHECK((read_all(client, setup) == before));
+    REQUIRE(client.submit(client::Batch().put_vertex(key_of(1), {})).committed());  // and writes go on
+    REQUIRE(engine.terminate()->code == 0);
+    require_well(setup);
+  }
 }
