@@ -70,9 +70,12 @@ Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::string
   if (read_only && !check->exists) {
     return Status(Code::unavailable, "there is no warm store at " + path + "; check the path");
   }
+  std::unique_ptr<LmdbEnvironment> self(new LmdbEnvironment);
+  self->path_ = path;
   if (check->exists) {
     // A tool that only reads has the time, and damage is what it looks for. An engine starts at once on any size.
-    Status pages = check_warm_pages(path, read_only ? WarmPages::all : WarmPages::needed_to_open);
+    bool all = read_only || self->file_bytes() <= warm_pages_at_start_bytes;
+    Status pages = check_warm_pages(path, all ? WarmPages::all : WarmPages::needed_to_open);
     if (!pages.ok()) return pages;
   }
   if (!read_only) {
@@ -80,8 +83,6 @@ Result<std::unique_ptr<LmdbEnvironment>> LmdbEnvironment::open(const std::string
     if (!reserved.ok()) return reserved;
   }
 
-  std::unique_ptr<LmdbEnvironment> self(new LmdbEnvironment);
-  self->path_ = path;
   self->directory_ = std::move(directory).value();
   self->file_check_ = *check;
   int error = mdb_env_create(&self->environment_);

@@ -34,14 +34,28 @@ Status not_ours(const std::string& path, const std::string& why) {
   return warm_store_damage(warm_data_file(path) + " is not a warm store, or is damaged (" + why + ")");
 }
 
-bool plausible(const HeaderPage& page, std::uint64_t page_bytes) {
+/// What no transaction changes in a header page.
+bool is_header(const HeaderPage& page, std::uint64_t number, std::uint64_t page_bytes) {
+  const PageStart& start = page.start;
+  return start.number == number && start.flags == PageFlags::header && start.padding == 0 && start.lower == 0 &&
+         start.upper == 0 && page.magic == magic && page.version == data_version && page.address == 0 &&
+         page.trees[0].page_bytes == page_bytes && page.trees[0].flags == free_tree_flags &&
+         page.trees[1].page_bytes == 0 && page.trees[1].flags == plain_tree_flags;
+}
+
+bool plausible(const HeaderPage& newest, std::uint64_t page_bytes) {
   auto tree_ok = [&](const Tree& tree) {
     return tree.depth <= max_depth &&
-           (tree.root == no_page || (tree.root >= first_data_page && tree.root <= page.last_page));
+           (tree.root == no_page || (tree.root >= first_data_page && tree.root <= newest.last_page));
   };
-  return page.magic == magic && page.version == data_version && page.trees[0].page_bytes == page_bytes &&
-         page.last_page >= first_data_page - 1 && page.last_page < (std::uint64_t{1} << 47) / page_bytes &&
-         std::all_of(page.trees.begin(), page.trees.end(), tree_ok);
+  return newest.last_page >= first_data_page - 1 && newest.last_page < (std::uint64_t{1} << 47) / page_bytes &&
+         std::all_of(newest.trees.begin(), newest.trees.end(), tree_ok);
+}
+
+/// Two transactions in a row, each on its page; or none yet. LMDB goes back to the older one in a crash, never further.
+bool consecutive(std::uint64_t first, std::uint64_t second) {
+  if (first == 0 && second == 0) return true;
+  return first % 2 == 0 && (second == first + 1 || first == second + 1);
 }
 
 }  // namespace
@@ -92,10 +106,13 @@ Result<HeaderPage> newest_warm_header(Bytes file, const std::string& path) {
     return not_ours(path, "an impossible page size");
   if (file.size() < page_bytes + sizeof(HeaderPage)) return not_ours(path, "too short");
   std::memcpy(&pages[1], file.data() + page_bytes, sizeof(HeaderPage));
-  for (const HeaderPage& page : pages) {
-    if (!plausible(page, page_bytes)) return not_ours(path, "an impossible header page");
-  }
-  return pages[0].transaction >= pages[1].transaction ? pages[0] : pages[1];
+  // Of the older one LMDB reads no more than this: what it says of the trees is for the next transaction to overwrite.
+  if (!is_header(pages[0], 0, page_bytes) || !is_header(pages[1], 1, page_bytes) ||
+      !consecutive(pages[0].transaction, pages[1].transaction))
+    return not_ours(path, "an impossible header page");
+  const HeaderPage& newest = pages[pages[0].transaction < pages[1].transaction ? 1 : 0];
+  if (!plausible(newest, page_bytes)) return not_ours(path, "an impossible header page");
+  return newest;
 }
 
 Result<WarmFileCheck> check_warm_file(const std::string& path) {

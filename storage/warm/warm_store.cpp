@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "storage/base/damage.h"
 #include "storage/base/failpoint.h"
 #include "storage/warm/warm_store_impl.h"
 
@@ -94,7 +95,10 @@ Result<std::uint64_t> WarmStore::Impl::read_header(MDB_txn* transaction, std::st
   auto value = read(transaction, warm_header_table, as_bytes(name));
   if (!value.ok()) return value.status();
   std::uint64_t number = 0;
-  if (!*value) return number;
+  if (!*value) {  // every store has it from its first transaction on: its name is damaged, or its page
+    return warm_store_damage("the warm store " + environment->path() + " has no '" + std::string(name) +
+                             "' in its table 'header'");
+  }
   if ((*value)->size() != sizeof number) return warm_damage(warm_header_table, as_bytes(name), environment->path());
   std::memcpy(&number, (*value)->data(), sizeof number);
   return number;

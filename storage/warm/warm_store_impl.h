@@ -45,7 +45,7 @@ struct WarmStore::Impl {
 
   /// A value in the given transaction, its checksum verified; nothing if it is not there.
   Result<std::optional<Bytes>> read(MDB_txn* transaction, WarmTable table, Bytes key) const;
-  /// A number of the header table; 0 if it is not there.
+  /// A number of the header table, which has to be there.
   Result<std::uint64_t> read_header(MDB_txn* transaction, std::string_view name) const;
 
   Status open_tables();
