@@ -8,6 +8,18 @@
 #include "storage/hot/properties.h"
 
 namespace engram {
+namespace {
+
+/// In one piece what is usual: each further segment costs an allocation, and far pointers to and from it.
+unsigned answer_words(schema::Request::Reader request) {
+  constexpr unsigned usual = 256;
+  constexpr unsigned a_vertex = 32;
+  constexpr unsigned most = 16'384;
+  if (!request.isGet()) return usual;
+  return std::min(most, usual + request.getGet().getVertices().size() * a_vertex);
+}
+
+}  // namespace
 
 ReadOutcome read(PartitionCore& core, schema::Request::Reader request, bool record_misses,
                  const std::vector<TransactionKey>* among) {
@@ -15,7 +27,7 @@ ReadOutcome read(PartitionCore& core, schema::Request::Reader request, bool reco
   outcome.needs.generation = core.graph().generation();
   if (record_misses) core.graph().record_misses(&outcome.needs);
   PartitionRead run(core, request, outcome, among);
-  outcome.answer = Frame::build<schema::Answer>([&](schema::Answer::Builder answer) { run.run(answer); }, 256);
+  outcome.answer = Frame::build<schema::Answer>([&](schema::Answer::Builder answer) { run.run(answer); }, answer_words(request));
   core.graph().record_misses(nullptr);
   if (Status failure = core.graph().take_failure(); !failure.ok())
     outcome.answer = Frame::build<schema::Answer>(
