@@ -263,13 +263,15 @@ kj::Promise<void> FakeEngine::after_ms(int milliseconds) {
 }
 
 void FakeEngine::apply(schema::Command::Reader command, schema::Outcome::Builder outcome) {
-  auto& done = session_table[{command.getSession(), command.getSequence()}];
-  auto& floor = session_floors[command.getSession()];
-  if (!done && command.getSequence() < floor) {
+  auto session = command.getSession();
+  auto& floor = session_floors[session];
+  if (command.getSequence() < floor) {
     outcome.initError().setCode(schema::ErrorCode::SESSION_EXPIRED);
     return;
   }
   floor = std::max(floor, std::min(command.getFirstIncomplete(), command.getSequence()));
+  session_table.erase(session_table.lower_bound({session, 0}), session_table.lower_bound({session, floor}));
+  auto& done = session_table[{session, command.getSequence()}];
   outcome.setDuplicate(done);
   outcome.setVersion(static_cast<std::uint64_t>(applied + 1));
   if (done) return;

@@ -113,7 +113,9 @@ TEST_CASE("an answer that is in the socket when its time is over is taken") {
 TEST_CASE("a window of any width keeps the numbers that are on their way open, so that all of it may be sent again") {
   Setup setup;
   auto client = setup.client();
-  setup.engine.submit_mishaps = {{Mishap::answer, schema::ErrorCode::OVERLOADED}};
+  setup.engine.submit_mishaps.resize(2000);
+  setup.engine.submit_mishaps.front() = {Mishap::silence};
+  setup.engine.submit_mishaps.back() = {Mishap::drop_after};
   Loader loader(client, {.in_flight = 100'000, .timeout_ms = 60'000});
   for (int i = 0; i < 2000; ++i) REQUIRE(loader.add(one_vertex("v" + std::to_string(i))).ok());
   auto status = loader.flush();
