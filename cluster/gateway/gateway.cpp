@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "cluster/gateway/connection.h"
-#include "cluster/gateway/tls_acceptor.h"
 #include "cluster/gateway/kj_log.h"
+#include "cluster/gateway/tls_acceptor.h"
 #include "cluster/logging/logging.h"
 
 namespace engram {
@@ -98,11 +98,11 @@ struct Gateway::LoopThread {
   std::thread thread;
 
   void run(GatewayServices& services) {
+    KjLog messages;
     auto io = kj::setupAsyncIo();
     GatewayLoop loop(*services.engine, *services.clock, io,
                      static_cast<std::int64_t>(services.config->listen.busy_poll_us) * 1000);
     auto paf = kj::newPromiseAndFulfiller<void>();
-    KjLog messages;
     auto inbox = loop.inbox()->serve(io.unixEventPort);
     std::vector<kj::Own<Acceptor>> acceptors;
     for (auto& fd : tcp) acceptors.push_back(kj::heap<Acceptor>(services, loop, kj::mv(fd), true));

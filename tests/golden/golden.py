@@ -101,7 +101,7 @@ def differences(version: str, space: str, expected: list[str], found: list[str])
 
 def verified(engine: engine_process.Engine) -> dict:
     """Raises if `engram verify` finds anything."""
-    return json.loads(engine.command("verify", "--data-dir", str(engine.data), "--json"))
+    return json.loads(engine.verify())
 
 
 def check_version(program: str, folder: pathlib.Path) -> list[str]:

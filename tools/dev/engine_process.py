@@ -82,7 +82,14 @@ class Engine:
 
     def command(self, *words: str) -> str:
         """Runs a client command against this engine; its standard output."""
-        command = [self.program, "--server", self.server, *words]
+        return self.run("--server", self.server, *words)
+
+    def verify(self) -> str:
+        """Checks the data directory offline: what `engram verify` reports, as JSON."""
+        return self.run("verify", "--data-dir", str(self.data), "--json")
+
+    def run(self, *words: str) -> str:
+        command = [self.program, *words]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise EngineError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}")
