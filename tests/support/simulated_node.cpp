@@ -199,7 +199,8 @@ void SimulatedNode::tick(std::int64_t duration_ms) {
 
 void SimulatedNode::settle() {
   // Longer than what partitions wait before they ask or send again.
-  for (int idle = 0; idle < 8;) {
+  for (int idle = 0, rounds = 0; idle < 8; ++rounds) {
+    if (rounds > 1000) throw std::runtime_error("there is always something to log");
     tick(1100);
     std::size_t records = log_records();
     while (step()) {}
@@ -245,7 +246,8 @@ void SimulatedNode::recover() { work_until(recovered_, "a recovery"); }
 void SimulatedNode::work_until(const std::vector<std::shared_ptr<Done>>& all, const char* what) {
   auto done = [](const std::shared_ptr<Done>& one) { return one->done; };
   for (int ticks = 0; !std::all_of(all.begin(), all.end(), done);) {
-    if (step()) continue;
+    bool time_passes = random_() % 16 == 0;  // also while there is something to do
+    if (!time_passes && step()) continue;
     if (++ticks > 1000) throw std::runtime_error(std::string(what) + " does not end");
     tick(100);
   }

@@ -131,7 +131,8 @@ inline void check_nothing_left(SimulatedNode& node, const SpaceModel& model) {
     check_no_findings(findings);
     std::set<std::uint32_t> numbers;
     for (SpaceId id : core->graph().spaces().all())
-      for (const DeclaredIndex& index : core->graph().spaces().find(id)->indexes) numbers.insert(index.number.value);
+      for (const DeclaredIndex& index : core->graph().spaces().find_even_dropped(id)->indexes)
+        numbers.insert(index.number.value);
     auto of_a_space = [&](Bytes key, Bytes) { return model.spaces.contains({read_big_endian<std::uint64_t>(key.data())}); };
     auto vertex = [&](Bytes, Bytes value) { return model.spaces.contains(parse_head(value)->space); };
     auto of_an_index = [&](Bytes key, Bytes) { return numbers.contains(read_big_endian<std::uint32_t>(key.data())); };

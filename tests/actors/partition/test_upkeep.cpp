@@ -1,6 +1,7 @@
 // What a partition does beside commands and reads.
 
 #include "tests/actors/partition/partition_script.h"
+#include "tests/support/temporary_directory.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -54,4 +55,29 @@ TEST_CASE("the index of a dropped space, never finished, holds up no other") {
   }
   CHECK(spaces.dropped().contains(first.id));
   CHECK(spaces.find(second.id)->indexes.at(0).ready);
+}
+
+TEST_CASE("a clean stop begins no further purge of a dropped space, and the next start goes on with it") {
+  TemporaryDirectory directory;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    INFO("seed " << seed);
+    SimulationOptions options;
+    options.partitions = 1;
+    options.warm_directory = directory / std::to_string(seed);
+    std::filesystem::create_directory(options.warm_directory);
+    SimulatedNode node(options, seed);
+    Session session(1, 1);
+    SpaceRoute space = make_space(node, session, "one");
+    put_vertices(node, session, space, 5'000);  // purged 2,000 a tick
+    REQUIRE(run(node, session.command(space, [](schema::Command::Builder command) { command.setDropSpace(); })).status.ok());
+    node.tick(100);
+    while (node.step()) {}
+    std::size_t records = node.log_records();
+    stop_and_start(node);
+    CHECK(node.log_records() == records);
+    CHECK(node.core({0}).graph().spaces().dropped().contains(space.id));
+    node.settle();
+    CHECK(node.core({0}).graph().spaces().dropped().empty());
+    CHECK(node.core({0}).graph().hot().vertices() == 0);
+  }
 }
