@@ -48,7 +48,7 @@ class PartitionHost {
 struct PartitionLimits {
   std::size_t max_pending_bytes = std::size_t{64} << 20;  // logged but not applied yet
   std::size_t max_pending_records = 65'536;
-  std::size_t apply_slice_bytes = std::size_t{64} << 10;  // of commands applied in a row: about a millisecond of pause
+  std::size_t apply_slice_bytes = std::size_t{8} << 20;  // of commands applied in a row, a large group
   std::size_t write_back_bytes = std::size_t{128} << 20;  // dirty bytes that start a write-back
   std::int64_t write_back_after_ns = 30'000'000'000;      // age of dirty state that starts one
   std::size_t write_back_step = 512;                      // vertices taken at a time: less than a millisecond of pause

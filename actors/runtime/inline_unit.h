@@ -3,7 +3,6 @@
 // here, without a hop to a CAF worker. Mailbox order and one-at-a-time execution stay (CAF 0.17; measured: 9 to 15 us less
 // a message). If a worker runs the actor already, the message simply queues there.
 
-#include <chrono>
 #include <deque>
 
 #include <caf/execution_unit.hpp>
@@ -19,21 +18,14 @@ class InlineUnit final : public caf::execution_unit {
 
   void exec_later(caf::resumable* job) override { jobs_.push_back(job); }
 
-  /// Runs what became ready, and what that made ready in turn. An actor that has more to do than this takes is handed to
-  /// a worker: the thread has its own work. Not reentrant.
+  /// Runs what became ready, and what that made ready in turn. Not reentrant.
   void run() {
-    constexpr std::size_t messages_at_once = 4;
-    constexpr std::chrono::microseconds longest{300};
-    if (jobs_.empty()) return;
-    auto end = std::chrono::steady_clock::now() + longest;
+    constexpr std::size_t messages_at_once = 64;  // then a worker goes on with it, and this thread with its own work
     while (!jobs_.empty()) {
       caf::resumable* job = jobs_.front();
       jobs_.pop_front();
       switch (job->resume(this, messages_at_once)) {
-        case caf::resumable::resume_later:
-          if (std::chrono::steady_clock::now() < end) jobs_.push_front(job);
-          else system().scheduler().enqueue(job);
-          break;
+        case caf::resumable::resume_later: system().scheduler().enqueue(job); break;
         case caf::resumable::awaiting_message:
         case caf::resumable::done: caf::intrusive_ptr_release(job); break;
         default: break;
