@@ -90,6 +90,12 @@ inline Outcome run(SimulatedNode& node, const Submission& submission, std::int64
   return port->outcome();
 }
 
+/// Nothing of the command happened, and the next time may go better.
+inline bool may_be_asked_again(Code code) {
+  return code == Code::conflict || code == Code::disk_full || code == Code::overloaded ||
+         code == Code::deadline_exceeded;
+}
+
 inline Frame run_read(SimulatedNode& node, PartitionId to, const std::function<void(schema::Request::Builder)>& fill) {
   auto port = std::make_shared<Answered>();
   node.request(0, to, Frame::build<schema::Request>(fill), port);

@@ -32,11 +32,6 @@ void prepare(SimulatedNode& node, RandomBatches& batches, Session& session, Comm
   }
 }
 
-bool may_be_asked_again(Code code) {
-  return code == Code::conflict || code == Code::disk_full || code == Code::overloaded ||
-         code == Code::deadline_exceeded;
-}
-
 void ask(SimulatedNode& node, unsigned number, Racer& racer) {
   racer.port = std::make_shared<Answered>();
   node.submit(number, racer.submission.to, racer.submission.command, racer.port, 2000);

@@ -16,11 +16,6 @@ struct Racer {
   std::optional<Outcome> outcome;
 };
 
-bool may_be_asked_again(Code code) {
-  return code == Code::conflict || code == Code::disk_full || code == Code::overloaded ||
-         code == Code::deadline_exceeded;
-}
-
 /// What partitions hold, by the id of the space. That they agree with each other is checked by `check_invariants`.
 std::map<SpaceId, ModelSpace> spaces_of(SimulatedNode& node) {
   std::map<SpaceId, ModelSpace> spaces;
