@@ -47,8 +47,6 @@ struct PeerCommandMail {
 struct DurableMail {
   Lsn lsn;
 };
-/// Goes on applying what is durable, behind what else has come.
-struct ApplyMail {};
 /// The log had no room: the records from `first` on were not written, and their numbers are free again.
 struct RefusedMail {
   Lsn first;
@@ -83,8 +81,8 @@ struct FlushMail {
   ReplyPortPtr port;
 };
 
-using Mail = std::variant<RequestMail, SubmitMail, PeerCommandMail, DurableMail, ApplyMail, RefusedMail,
-                          LoadedMail, WrittenBackMail, TargetsMail, RecoveredMail, TickMail,
+using Mail = std::variant<RequestMail, SubmitMail, PeerCommandMail, DurableMail, RefusedMail, LoadedMail,
+                          WrittenBackMail, TargetsMail, RecoveredMail, TickMail,
                           TakeMail, FlushMail>;
 
 }  // namespace engram

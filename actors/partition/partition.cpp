@@ -100,18 +100,8 @@ void Partition::on(DurableMail mail) {
   apply_durable();
 }
 
-void Partition::on(ApplyMail) {
-  apply_goes_on_ = false;
-  apply_durable();
-}
-
 void Partition::apply_durable() {
-  std::size_t applied_bytes = 0;
   while (!apply_waits_ && !pending_.empty() && pending_.front().lsn <= durable_) {
-    if (applied_bytes >= limits_.apply_slice_bytes) {  // a group of a load is megabytes, and reads wait
-      if (!std::exchange(apply_goes_on_, true)) host_.send(options_.self, ApplyMail{});
-      break;
-    }
     Needs needs;
     // A command that needs more than fits into memory would be loaded for ever: then the core reads on the spot.
     if (apply_loads_ < max_loads && !core_.touch(pending_.front(), needs)) {
@@ -128,7 +118,6 @@ void Partition::apply_durable() {
     LoggedCommand record = std::move(pending_.front());
     pending_.pop_front();
     pending_bytes_ -= record.command.bytes().size();
-    applied_bytes += record.command.bytes().size();
     Failpoints::hit("partition.before_apply");
     Effects effects;
     core_.apply(record, effects);

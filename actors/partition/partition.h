@@ -48,7 +48,6 @@ class PartitionHost {
 struct PartitionLimits {
   std::size_t max_pending_bytes = std::size_t{64} << 20;  // logged but not applied yet
   std::size_t max_pending_records = 65'536;
-  std::size_t apply_slice_bytes = std::size_t{8} << 20;  // of commands applied in a row, a large group
   std::size_t write_back_bytes = std::size_t{128} << 20;  // dirty bytes that start a write-back
   std::int64_t write_back_after_ns = 30'000'000'000;      // age of dirty state that starts one
   std::size_t write_back_step = 512;                      // vertices taken at a time: less than a millisecond of pause
@@ -100,7 +99,6 @@ class Partition {
   void on(SubmitMail mail);
   void on(PeerCommandMail mail);
   void on(DurableMail mail);
-  void on(ApplyMail mail);
   void on(RefusedMail mail);
   void on(LoadedMail mail);
   void on(WrittenBackMail mail);
@@ -175,7 +173,6 @@ class Partition {
   std::size_t pending_bytes_ = 0;
   bool apply_waits_ = false;  // for a load
   int apply_loads_ = 0;       // for the record in front
-  bool apply_goes_on_ = false;  // an ApplyMail is on its way
   static constexpr int max_loads = 4;
   static constexpr std::int64_t retry_pause_ns = 1'000'000;  // after a conflict, growing
   std::vector<Again> again_;

@@ -82,7 +82,6 @@ void SimulatedNode::open_partitions() {
   for (std::uint16_t i = 0; i < options_.partitions; ++i) {
     PartitionLimits limits;
     limits.write_back_bytes = options_.write_back_bytes;
-    limits.apply_slice_bytes = 1;
     limits.write_back_step = 2;  // so that much comes in between
     if (options_.warm_directory.empty()) {
       limits.write_back_after_ns = std::int64_t{1} << 62;

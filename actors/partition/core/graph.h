@@ -71,7 +71,7 @@ class Graph {
 
   // --- write-back ---
   // Everything that changed, as it is at one moment, the cut. To read all dirty vertices at that moment would be a pause of
-  // a second after a load: they are taken step by step, and one that is about to change is taken before.
+  // a quarter of a second after a load: they are taken step by step, and one that is about to change is taken before.
   void cut();
   /// Takes up to so many vertices of the cut; true once it has all of them.
   bool take_some(std::size_t vertices);
