@@ -8,6 +8,7 @@ find_program(ENGRAM_CCACHE ccache)
 if(ENGRAM_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}  # two working trees of one commit share what was compiled
       ${ENGRAM_CCACHE})
 endif()
 
