@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "tools/certs/add_certs.h"
 #include "tools/engram/app_checks.h"
 #include "tools/engram/command_support.h"
 #include "tools/engram/json.h"
@@ -90,6 +91,7 @@ void build(CLI::App& app, Globals& globals) {
   add_export(app, globals);
   add_bench(app, globals);
   add_token(app, globals);
+  add_certs(app, globals);
   add_log(app, globals);
   add_verify(app, globals);
   check_values(app);

@@ -40,7 +40,8 @@ std::vector<CLI::App*> commands_of(CLI::App& app) {
 
 /// Which options of the connection a command has no use for; empty: none. "*" stands for all of them.
 std::string_view useless_for(const std::string& command, const std::string& below) {
-  if (command == "serve" || command == "token" || command == "log" || command == "verify") return "*";
+  if (command == "serve" || command == "token" || command == "certs" || command == "log" || command == "verify")
+    return "*";
   if (command == "status" || (command == "space" && below != "index")) return "--space";
   return {};
 }
