@@ -117,3 +117,62 @@ struct Acknowledge {
   transaction @0 :Cmd.TransactionId;
   participant @1 :UInt16;
 }
+
+# --- Between nodes ---------------------------------------------------------------------------------------------------
+
+struct PeerHello {
+  # What two nodes say of themselves before anything else: on the bare socket, behind the handshake of TLS, each way, as one
+  # message in stream framing of at most 4 KiB. The node that was called answers with its verdict about the caller behind its
+  # own hello, then the caller with its own.
+  oldestProtocol @0 :UInt32;          # Both have to know one version of what follows: the highest that both know is spoken.
+  newestProtocol @1 :UInt32;
+  featureLevel @2 :UInt32;            # What may be written and sent; raised only once every node knows it.
+  version @3 :Text;                   # Of the program, for people.
+  clusterId @4 :Data;                 # 16 bytes. Empty: an empty volume that asks for its cluster.
+  name @5 :Text;                      # Without the ordinal.
+  ordinal @6 :UInt16;
+  nodes @7 :UInt16;                   # Of the cluster.
+  partitions @8 :UInt32;              # Of the cluster.
+  diskId @9 :Data;                    # 16 bytes; empty with `clusterId`.
+  starts @10 :UInt64;                 # How often a process started on this volume, this one included ...
+  process @11 :UInt64;                # ... and a random number that it chose: together the incarnation, ordered in this order.
+  wanted @12 :UInt16;                 # From the caller: the ordinal that it means to reach.
+  connection @13 :UInt64;             # From the caller: a random number that names this connection from now on.
+}
+
+struct PeerVerdict {
+  error @0 :Err.Error;                # `none`: welcome. Otherwise the connection ends.
+}
+
+struct PeerPacket {
+  # All that travels on a connection, in order; at most 64 KiB as one message of one segment.
+  taken @0 :UInt64;                   # Bytes of parts that the sender has taken in from the other on this connection, in all.
+  union {
+    none @1 :Void;                    # Says `taken`, and that the sender lives.
+    part @2 :PeerPart;
+    cancel @3 :UInt64;                # Nobody waits for the answer to that message any more.
+    draining @4 :Void;                # The sender is about to stop: no new requests, please; it finishes those that it has.
+  }
+}
+
+struct PeerPart {
+  # A message, or one of its parts if it is larger than a packet.
+  message @0 :UInt64;                 # Counted by its sender on this connection: 1, 2, 3 ...
+  bytes @1 :Data;                     # A Request, an Answer or a Command, in stream framing of one segment, or a part of it.
+  more @2 :Bool;                      # Other parts follow.
+
+  # The rest is told by the first part only.
+  size @3 :UInt32;                    # Of the whole message in bytes.
+  to @4 :UInt16;                      # The partition that it is for; of an answer: that answered.
+  from @5 :UInt16;                    # The partition that it is from, if it is from one.
+  epoch @6 :UInt32;                   # Of the partition that it is for, as the sender knows it. An older one is refused.
+  budgetUs @7 :UInt64;                # Time left until the sender's deadline. 0: none.
+  request @8 :UInt64;                 # A number for the log lines of all nodes that a client's request touches.
+  union {
+    question @9 :Void;                # A Request whose Answer comes back under this message's number.
+    notice @10 :Void;                 # A Request that has no answer: a vote, an acknowledgement, a question about an outcome.
+    submission @11 :Void;             # A client's Command, already checked; its Answer comes back.
+    command @12 :Void;                # A Command to be logged as it is: prepare, decide.
+    answer @13 :UInt64;               # An Answer to the other's message of that number.
+  }
+}

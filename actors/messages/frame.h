@@ -1,11 +1,13 @@
 #pragma once
-// A Cap'n Proto message on its way between actors of this node: written once, then shared and only read.
+// A Cap'n Proto message on its way between actors: written once, then shared and only read. Between nodes it travels as
+// bytes, and is read where it arrived, without being copied once more.
 
 #include <functional>
 #include <memory>
 
 #include <capnp/any.h>
 #include <capnp/message.h>
+#include <capnp/serialize.h>
 #include <kj/array.h>
 
 #include "storage/base/bytes.h"
@@ -35,8 +37,24 @@ class Frame {
     return frame;
   }
 
+  /// A message that came from another node. Throws as Cap'n Proto does if `words` are none in stream framing; pointers that
+  /// lead out of it throw when they are followed.
+  static Frame received(kj::Array<capnp::word> words) {
+    Frame frame;
+    frame.received_ = std::make_shared<Received>(kj::mv(words));
+    return frame;
+  }
+  /// The message in stream framing, for another node.
+  template <typename Root>
+  [[nodiscard]] kj::Array<capnp::word> bytes() const {
+    if (received_ != nullptr) return kj::heapArray(received_->words.asPtr());
+    (void)read<Root>();  // writes a deferred one
+    return capnp::messageToFlatArray(*message_);
+  }
+
   template <typename Root>
   [[nodiscard]] typename Root::Reader read() const {
+    if (received_ != nullptr) return received_->reader.getRoot<Root>();
     if (message_ == nullptr) {
       message_ = std::make_shared<capnp::MallocMessageBuilder>(words_);
       fill_(capnp::toAny(message_->initRoot<Root>()));
@@ -45,14 +63,26 @@ class Frame {
   }
   [[nodiscard]] bool is_deferred() const { return fill_ != nullptr; }
   /// How large it is; of a deferred message about.
-  [[nodiscard]] std::size_t words() const { return message_ != nullptr ? message_->sizeInWords() : words_; }
+  [[nodiscard]] std::size_t words() const {
+    if (received_ != nullptr) return received_->words.size();
+    return message_ != nullptr ? message_->sizeInWords() : words_;
+  }
   template <typename Builder>
   void write_to(Builder out) const {
     fill_(capnp::toAny(out));
   }
-  explicit operator bool() const { return message_ != nullptr || fill_ != nullptr; }
+  explicit operator bool() const { return message_ != nullptr || fill_ != nullptr || received_ != nullptr; }
 
  private:
+  struct Received {
+    explicit Received(kj::Array<capnp::word> bytes) : words(kj::mv(bytes)), reader(words, limits()) {}
+    // Nodes have authenticated each other; what a message may make its reader do was bounded where a client sent it.
+    static capnp::ReaderOptions limits() { return {.traversalLimitInWords = std::uint64_t{1} << 60, .nestingLimit = 64}; }
+    kj::Array<capnp::word> words;
+    capnp::FlatArrayMessageReader reader;
+  };
+
+  std::shared_ptr<Received> received_;
   mutable std::shared_ptr<capnp::MallocMessageBuilder> message_;
   std::function<void(capnp::AnyStruct::Builder)> fill_;  // of a deferred message
   unsigned words_ = 0;

@@ -8,6 +8,7 @@
 #include "actors/messages/frame.h"
 #include "actors/partition/core/lock_table.h"
 #include "actors/partition/core/residency.h"
+#include "schema/peer.capnp.h"
 #include "storage/base/checksum.h"
 #include "storage/base/ids.h"
 #include "storage/base/result.h"
@@ -30,9 +31,14 @@ struct RequestMail {
   Frame request;
   ReplyPortPtr port;
   PartitionId from;
+  /// Of a request from another node: in its frame is that node's time. 0: as the frame says.
+  std::int64_t deadline_ns = 0;
   /// Once it had to wait: what was prepared when it came. Later transactions cannot have been acknowledged before it.
   std::shared_ptr<const std::vector<TransactionKey>> waits_among;
 };
+inline std::int64_t deadline_of(const RequestMail& mail) {
+  return mail.deadline_ns != 0 ? mail.deadline_ns : mail.request.read<schema::Request>().getDeadlineNs();
+}
 /// A client's command, checked by the gateway.
 struct SubmitMail {
   CommandBytes command;

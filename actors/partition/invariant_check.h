@@ -57,6 +57,7 @@ class InvariantCheck {
   void take_failure(PartitionCore& core, std::string_view vertex);
 
   const std::vector<PartitionCore*>& cores_;
+  bool in_doubt_ = false;
   Findings& findings_;
   GraphCounts counts_;
   absl::flat_hash_map<std::uint64_t, Tally> tallies_;        // of the partition at hand, by space

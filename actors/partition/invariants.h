@@ -20,9 +20,9 @@ struct GraphCounts {
   std::uint64_t index_entries = 0;  // of the indexes that are complete
 };
 
-/// Checks the graph that `cores` hold together: all of its partitions, in order. What is not in memory is read on the
-/// spot. No transaction may be in doubt (see settle.h): between its two halves an edge is at one end only. Indexes are
-/// looked at where there is a warm store behind the core. `progress` (may be empty) gets the share done, 0 to 1.
+/// Checks the graph that `cores` hold together: all of its partitions, in order; null: another node's, and what is in it is
+/// not looked at. What is not in memory is read on the spot. Where a transaction is in doubt still (see settle.h), partitions
+/// are not compared with each other: between its two halves an edge is at one end only. Indexes are looked at where there is a warm store behind the core. `progress` (may be empty) gets the share done, 0 to 1.
 GraphCounts check_invariants(const std::vector<PartitionCore*>& cores, Findings& findings,
                              const std::function<void(double)>& progress = {});
 

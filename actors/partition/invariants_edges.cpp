@@ -56,6 +56,7 @@ void InvariantCheck::check_other_end(PartitionCore& core, const Own& own, Side s
   VertexId far = entry.slot.neighbour;
   if (far.partition().value >= cores_.size())
     return report("edge", std::string("the edge's ") + end + " is in a partition that does not exist");
+  if (cores_[far.partition().value] == nullptr || (in_doubt_ && far.partition() != core.graph().self())) return;
   PartitionCore& there = *cores_[far.partition().value];
   HotVertex* hot = there.graph().vertex_with(far.local(), other_side(side));
   take_failure(there, own.key);
@@ -84,7 +85,7 @@ NameId InvariantCheck::translate(PartitionCore& from, PartitionCore& to, NameId 
 std::string InvariantCheck::edge_text(PartitionCore& core, const Own& own, Side side, const EdgeSlot& slot) {
   VertexId far = slot.neighbour;
   std::string other = std::to_string(far.partition().value) + "/" + std::to_string(far.local().value);
-  if (far.partition().value < cores_.size())
+  if (far.partition().value < cores_.size() && cores_[far.partition().value] != nullptr)
     if (HotVertex* hot = cores_[far.partition().value]->graph().vertex(far.local()))
       if (auto head = parse_head(hot->head.bytes()); head.ok()) other = head->key;
   std::string key(own.key);

@@ -93,7 +93,10 @@ Lsn Partition::append(CommandBytes command, Gate gate) {
   return lsn;
 }
 
-void Partition::on(PeerCommandMail mail) { append(std::move(mail.command)); }
+void Partition::on(PeerCommandMail mail) {
+  if (stopping_ && refuse_prepare(mail.command)) return;
+  append(std::move(mail.command));
+}
 
 void Partition::on(DurableMail mail) {
   durable_ = std::max(durable_, mail.lsn);
@@ -243,7 +246,7 @@ void Partition::on(RequestMail mail) {
 void Partition::run_read(RequestMail mail, int loads) {
   if (mail.port->cancelled()) return;
   auto request = mail.request.read<schema::Request>();
-  if (request.getDeadlineNs() != 0 && clock_.monotonic_ns() > request.getDeadlineNs())
+  if (std::int64_t deadline = deadline_of(mail); deadline != 0 && clock_.monotonic_ns() > deadline)
     return mail.port->reply(error_answer({Code::deadline_exceeded, "The time given ran out; nothing was changed."}));
   ReadOutcome outcome = read(core_, request, loads < max_loads, mail.waits_among.get());
   switch (outcome.kind) {

@@ -143,19 +143,21 @@ class Partition {
   [[nodiscard]] bool must_queue(const Transaction& transaction);
   void begin_next_change_of(SpaceId space);
   void send_prepares(Transaction& transaction);
+  void ask_for_votes(Transaction& transaction);
   ReplyPortPtr target_port(TransactionKey key, PartitionId owner, std::vector<Hash128> keys);
   void finish(Transaction& transaction, const Outcome& outcome);
   void on_commit_outcome(std::uint64_t number, const Outcome& outcome);
   void on_vote(schema::Vote::Reader vote);
   void all_voted(Transaction& transaction);
   void give_up(Transaction& transaction, const Status& status);
-  void retry_later(Transaction& transaction);
+  void retry_later(Transaction& transaction, const Status& why);
   void on_decided(const Effect& effect);
   void on_acknowledge(schema::Acknowledge::Reader acknowledge);
   void on_ask(const TransactionKey& key, PartitionId from);
   void tell_recovered();
   void begin_delete(const Effect& effect);
   void send_vote(const Effect& effect);
+  bool refuse_prepare(const CommandBytes& message);
   void send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to);
   void tick_transactions();
 
@@ -193,6 +195,7 @@ class Partition {
   Lsn written_back_;
   bool started_ = false;         // RecoveredMail came
   bool stopping_ = false;        // FlushMail came: nothing new is begun
+  std::int64_t stopping_since_ns_ = 0;
   std::vector<Mail> early_;      // what came before it
   bool index_changed_ = false;   // by building or dropping, which is no command
   std::int64_t dirty_since_ns_ = 0;
@@ -246,6 +249,7 @@ struct Partition::Transaction {
   Lsn deletes;            // the command that locked a vertex to delete
   int attempts = 0;
   std::int64_t retry_at_ns = 0;
+  std::int64_t asked_ns = 0;  // for votes
 };
 
 /// A deadline-aware error answer, as a frame.

@@ -151,13 +151,28 @@ void Partition::send_prepares(Transaction& transaction) {
     return give_up(transaction, {Code::unknown_space, "There is no such space; it may have been dropped.", "space"});
   transaction.stage = Transaction::Stage::preparing;
   transaction.waiting_for = {transaction.participants.begin(), transaction.participants.end()};
-  for (PartitionId participant : transaction.participants) {
-    CommandBytes prepare;
-    if (command.isBatch()) {
-      prepare = prepare_message(transaction.key, transaction.command, transaction.owners, participant, transaction.hints);
-    } else {
-      prepare = prepare_space_message(transaction.key, command);
-    }
+  ask_for_votes(transaction);
+}
+
+/// Asks those that have not voted. Again and again, since a message may be lost with its connection or its node, and what
+/// waits for it holds locks: a participant that has prepared casts the same vote once more.
+void Partition::ask_for_votes(Transaction& transaction) {
+  transaction.asked_ns = clock_.monotonic_ns();
+  CommandView view(transaction.command);
+  auto command = view.root();
+  if (transaction.deletes.value != 0) {
+    SpaceId space{command.getSpace()};
+    LocalId id;
+    core_.graph().find_key(space, text_of(command.getBatch().getOperations()[0].getDeleteVertex().getKey()), id);
+    for (auto& [participant, message] : unlink_messages(transaction.key, core_.graph(), space, id))
+      if (transaction.waiting_for.contains(participant)) host_.send(participant, PeerCommandMail{std::move(message)});
+    return;
+  }
+  for (PartitionId participant : transaction.waiting_for) {
+    CommandBytes prepare =
+        command.isBatch()
+            ? prepare_message(transaction.key, transaction.command, transaction.owners, participant, transaction.hints)
+            : prepare_space_message(transaction.key, command);
     host_.send(participant, PeerCommandMail{std::move(prepare)});
   }
 }

@@ -14,6 +14,10 @@ constexpr std::int64_t ask_again_ns = 2'000'000'000;
 constexpr std::int64_t send_again_ns = 2'000'000'000;
 constexpr std::size_t forget_at_once = 64;
 
+Status lost_to_others() {
+  return {Code::conflict, "Other transactions were in the way until the time ran out; retry."};
+}
+
 /// Passes a partition's answer about keys on to the transaction that asked, by mail: it may come on another thread.
 class TargetPort final : public ReplyPort {
  public:
@@ -38,7 +42,8 @@ void Partition::on(TargetsMail mail) {
   Transaction& transaction = *found->second;
   if (transaction.stage != Transaction::Stage::resolving || transaction.waiting_for.erase(mail.owner) == 0) return;
   auto answer = mail.answer.read<schema::Answer>();
-  if (answer.getError().getCode() != schema::ErrorCode::NONE) return give_up(transaction, read_error(answer.getError()));
+  if (Status error = read_error(answer.getError()); !error.ok())
+    return error.code() == Code::unavailable ? retry_later(transaction, error) : give_up(transaction, error);
   auto ids = answer.getResolve();
   for (unsigned i = 0; i < ids.size(); ++i)
     transaction.hints.set(mail.keys[i], VertexId{ids[i]});  // absent ones too
@@ -60,7 +65,8 @@ void Partition::on_vote(schema::Vote::Reader vote) {
   Transaction& transaction = *found->second;
   Status error = read_error(vote.getError());
   if (!error.ok()) {
-    if (error.code() == Code::conflict) return retry_later(transaction);
+    if (error.code() == Code::conflict) return retry_later(transaction, lost_to_others());
+    if (error.code() == Code::unavailable) return retry_later(transaction, error);
     return give_up(transaction, error);
   }
   if (transaction.waiting_for.erase(from) == 0) return;
@@ -126,7 +132,7 @@ void Partition::finish(Transaction& transaction, const Outcome& outcome) {
 void Partition::on_commit_outcome(std::uint64_t number, const Outcome& outcome) {
   auto found = transactions_.find(number);
   if (found == transactions_.end()) return;
-  if (outcome.status.code() == Code::conflict) return retry_later(*found->second);
+  if (outcome.status.code() == Code::conflict) return retry_later(*found->second, lost_to_others());
   // No lock tells the other partitions' readers and writers that a space is about to change there too: whoever hears that
   // it has changed has to find it so everywhere.
   bool of_a_space = !CommandView(found->second->command).root().isBatch();
@@ -149,13 +155,14 @@ void Partition::give_up(Transaction& transaction, const Status& status) {
   append(abort_message(transaction.key));
 }
 
-void Partition::retry_later(Transaction& transaction) {
+/// `why` is what its caller hears if there is no time for another try.
+void Partition::retry_later(Transaction& transaction, const Status& why) {
   bool in_time = transaction.deadline_ns == 0 || clock_.monotonic_ns() < transaction.deadline_ns;
   if (in_time && ports_.contains(transaction.deletes.value))  // nobody waits for one that a restart found waiting
     lost_deletes_[transaction.deletes.value] = transaction.command;
   if (transaction.deletes.value != 0 || !in_time)
-    return give_up(transaction, {Code::conflict, "Other transactions were in the way until the time ran out; retry."});
-  if (transaction.stage != Transaction::Stage::committing)
+    return give_up(transaction, why);
+  if (transaction.stage == Transaction::Stage::preparing)
     for (PartitionId participant : transaction.participants) send_decision(transaction.key, false, {}, participant);
   // The next attempt has a name of its own, so that late votes for this one cannot count, but keeps its age: it becomes
   // the oldest one day, and then it waits instead of dying.
@@ -176,23 +183,16 @@ void Partition::retry_later(Transaction& transaction) {
 
 void Partition::begin_delete(const Effect& effect) {
   auto command_bytes = core_.pending_delete(effect.lsn);
-  CommandView view(command_bytes);
-  auto command = view.root();
-  SpaceId space{command.getSpace()};
-  LocalId id;
-  core_.graph().find_key(space, text_of(command.getBatch().getOperations()[0].getDeleteVertex().getKey()), id);
-  auto prepares = unlink_messages(effect.transaction, core_.graph(), space, id);
   auto transaction = std::make_unique<Transaction>();
   transaction->key = effect.transaction;
   transaction->command = command_bytes;
   transaction->deletes = effect.lsn;
   if (auto gate = ports_.find(effect.lsn.value); gate != ports_.end()) transaction->deadline_ns = gate->second.deadline_ns;
-  for (auto& [participant, message] : prepares) {
-    transaction->participants.push_back(participant);
-    transaction->waiting_for.insert(participant);
-  }
+  transaction->participants = effect.participants;
+  transaction->waiting_for = {effect.participants.begin(), effect.participants.end()};
+  Transaction& begun = *transaction;
   transactions_.emplace(effect.transaction.number, std::move(transaction));
-  for (auto& [participant, message] : prepares) host_.send(participant, PeerCommandMail{std::move(message)});
+  ask_for_votes(begun);
 }
 
 void Partition::on_acknowledge(schema::Acknowledge::Reader acknowledge) {
@@ -242,6 +242,19 @@ void Partition::send_vote(const Effect& effect) {
   host_.send(effect.transaction.coordinator, RequestMail{std::move(request), nullptr, options_.self});
 }
 
+/// A node that stops begins no more transactions: their coordinators try again when it is back.
+bool Partition::refuse_prepare(const CommandBytes& message) {
+  CommandView view(message);
+  auto command = view.root();
+  if (!command.isPrepare()) return false;
+  TransactionKey transaction = TransactionKey::read(command.getPrepare().getTransaction());
+  if (core_.is_prepared(transaction)) return false;
+  Outcome away;
+  away.status = Status(Code::unavailable, "A partition that the command concerns is stopping; retry.");
+  send_vote({Effect::Kind::vote, {}, transaction, away, false, {}, {}, {}});
+  return true;
+}
+
 // --- time -----------------------------------------------------------------------------------------------------------
 
 void Partition::tick_transactions() {
@@ -254,6 +267,8 @@ void Partition::tick_transactions() {
     if (transaction->stage == Transaction::Stage::backing_off && now >= transaction->retry_at_ns) due.push_back(number);
     bool waits = transaction->stage < Transaction::Stage::committing;
     if (waits && transaction->deadline_ns != 0 && now > transaction->deadline_ns) late.push_back(number);
+    bool silent = transaction->stage == Transaction::Stage::preparing && now - transaction->asked_ns >= send_again_ns;
+    if (silent) ask_for_votes(*transaction);
   }
   for (std::uint64_t number : late)
     give_up(*transactions_[number], {Code::deadline_exceeded, "The time given ran out; the command was not executed."});

@@ -10,6 +10,7 @@ namespace engram {
 namespace {
 
 constexpr std::int64_t write_back_pause_ns = 1'000'000'000;  // while the disk is full, or the map cannot grow
+constexpr std::int64_t settle_wait_ns = 3'000'000'000;
 constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
@@ -63,15 +64,17 @@ void Partition::on(WrittenBackMail mail) {
 }
 
 void Partition::on(FlushMail mail) {
-  stopping_ = true;
+  if (!std::exchange(stopping_, true)) stopping_since_ns_ = clock_.monotonic_ns();
   flushes_.push_back(std::move(mail.port));
   continue_flush();
 }
 
-/// What is decided and not acknowledged by all will be logged once more, here or elsewhere.
+/// What is decided and not acknowledged by all will be logged once more, here or elsewhere. Another node may be away for
+/// long: what waits for it is part of the state, and goes on with the next start.
 bool Partition::settled() const {
-  return pending_.empty() && unacknowledged_.empty() && to_forget_.empty() && to_log_again_.empty() &&
-         core_.prepared() == 0;
+  bool others_heard = unacknowledged_.empty() && to_forget_.empty() && core_.prepared() == 0;
+  bool waited = clock_.monotonic_ns() - stopping_since_ns_ > settle_wait_ns;
+  return pending_.empty() && to_log_again_.empty() && (others_heard || waited);
 }
 
 void Partition::continue_flush() {
@@ -98,7 +101,7 @@ void Partition::housekeeping() {
   std::int64_t now = clock_.monotonic_ns();
   std::vector<RequestMail> expired;
   std::erase_if(held_reads_, [&](HeldRead& held) {
-    std::int64_t deadline = held.mail.request.read<schema::Request>().getDeadlineNs();
+    std::int64_t deadline = deadline_of(held.mail);
     if (!held.mail.port->cancelled() && (deadline == 0 || now <= deadline)) return false;
     expired.push_back(std::move(held.mail));
     return true;

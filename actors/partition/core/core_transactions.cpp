@@ -15,39 +15,55 @@ void PartitionCore::vote(const TransactionKey& transaction, Status status, Share
   effects.push_back(std::move(effect));
 }
 
+ShareResult PartitionCore::check_prepare(const LoggedCommand& record, schema::Command::Reader command,
+                                         const ResolvedKeys* reserved, bool& plain) {
+  auto prepare = command.getPrepare();
+  ShareResult result;
+  if (!prepare.getSpace().isNone()) {
+    result.status = check_space_change({command.getSpace()}, prepare.getSpace());
+    return result;
+  }
+  Space* space = space_of(command);
+  if (space == nullptr) {
+    result.status = Status(Code::unknown_space, "There is no such space; it may have been dropped.", "space");
+    return result;
+  }
+  if (!prepare.hasBatch()) return result;
+  ResolvedKeys resolved = ResolvedKeys::unpack(prepare.getResolved());
+  ShareContext context{graph_, *space, {record.accepted_ns, record.lsn.value}, resolved, reserved};
+  plain = is_plain_share(*space, prepare.getBatch());
+  return plain ? check_plain_share(context, prepare.getBatch(), /*count=*/true)
+               : apply_share(context, prepare.getBatch(), /*tentative=*/true);
+}
+
+/// A coordinator that hears nothing asks again. The first prepare keeps its locks and ids, and the same vote is cast.
+bool PartitionCore::repeats_prepare(const LoggedCommand& record, schema::Command::Reader command, Effects& effects) {
+  if (!command.isPrepare()) return false;
+  TransactionKey transaction = TransactionKey::read(command.getPrepare().getTransaction());
+  for (const Waiting& one : waiting_)
+    if (one.as == transaction) return true;  // votes when it runs
+  auto known = prepared_.find(transaction);
+  if (known == prepared_.end()) return false;
+  bool plain = false;
+  ShareResult result = check_prepare(record, command, &known->second.reserved, plain);
+  Status status = result.status;
+  vote(transaction, std::move(status), std::move(result), effects);
+  return true;
+}
+
 void PartitionCore::run_prepare(const LoggedCommand& record, schema::Command::Reader command,
                                 std::vector<LockRequest> locks, Effects& effects) {
-  auto prepare = command.getPrepare();
-  TransactionKey transaction = TransactionKey::read(prepare.getTransaction());
-  auto known = prepared_.find(transaction);
-  ShareResult result;
+  TransactionKey transaction = TransactionKey::read(command.getPrepare().getTransaction());
   bool plain = false;
-  if (prepare.getSpace().isNone()) {
-    Space* space = space_of(command);
-    if (space == nullptr) {
-      Status gone(Code::unknown_space, "There is no such space; it may have been dropped.", "space");
-      return vote(transaction, std::move(gone), {}, effects);
-    }
-    if (prepare.hasBatch()) {
-      ResolvedKeys resolved = ResolvedKeys::unpack(prepare.getResolved());
-      ShareContext context{graph_, *space, {record.accepted_ns, record.lsn.value}, resolved};
-      plain = is_plain_share(*space, prepare.getBatch());
-      result = plain ? check_plain_share(context, prepare.getBatch(), /*count=*/true)
-                     : apply_share(context, prepare.getBatch(), /*tentative=*/true);
-    }
-  } else {
-    result.status = check_space_change({command.getSpace()}, prepare.getSpace());
-  }
+  ShareResult result = check_prepare(record, command, nullptr, plain);
   if (!result.status.ok()) {
     Status refused = result.status;
     return vote(transaction, std::move(refused), {}, effects);
   }
-  if (known == prepared_.end()) {
-    Prepared prepared{record, std::move(locks), result.created, plain, std::move(result.ends)};
-    for (const auto& [name, id] : result.created) prepared.locks.push_back({reserved_lock(id), LockMode::exclusive});
-    locks_.acquire(transaction, prepared.locks);
-    prepared_.emplace(transaction, std::move(prepared));
-  }
+  Prepared prepared{record, std::move(locks), result.created, plain, std::move(result.ends)};
+  for (const auto& [name, id] : result.created) prepared.locks.push_back({reserved_lock(id), LockMode::exclusive});
+  locks_.acquire(transaction, prepared.locks);
+  prepared_.emplace(transaction, std::move(prepared));
   vote(transaction, {}, std::move(result), effects);
 }
 

@@ -75,6 +75,7 @@ void PartitionCore::apply(const LoggedCommand& record, Effects& effects) {
 void PartitionCore::run(const LoggedCommand& record, Effects& effects) {
   CommandView view(record.command);
   auto command = view.root();
+  if (repeats_prepare(record, command, effects)) return;
   std::vector<LockRequest> locks;
   if (must_wait(record, command, locks, effects)) return;
   switch (command.which()) {
@@ -166,7 +167,10 @@ bool PartitionCore::run_delete_elsewhere(const LoggedCommand& record, schema::Co
   PendingDelete pending{record, locks_of(command)};
   locks_.acquire(transaction, pending.locks);
   deletes_.emplace(record.lsn.value, std::move(pending));
-  effects.push_back({Effect::Kind::delete_edges, record.lsn, transaction, {}, false, {}, {}, {}});
+  Effect begin{Effect::Kind::delete_edges, record.lsn, transaction, {}, false, {}, {}, {}};
+  for (std::size_t i = 0; i < elsewhere_bytes.size(); ++i)
+    if (elsewhere_bytes[i] > 0) begin.participants.push_back({static_cast<std::uint16_t>(i)});
+  effects.push_back(std::move(begin));
   return true;
 }
 

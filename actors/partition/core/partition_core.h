@@ -99,6 +99,7 @@ class PartitionCore {
   /// The command that locked a vertex at this LSN to delete it with its edges elsewhere.
   [[nodiscard]] CommandBytes pending_delete(Lsn lsn) const { return deletes_.at(lsn.value).record.command; }
   [[nodiscard]] std::size_t prepared() const { return prepared_.size(); }
+  [[nodiscard]] bool is_prepared(const TransactionKey& transaction) const { return prepared_.contains(transaction); }
   /// Voted for here, and not decided.
   [[nodiscard]] std::vector<TransactionKey> prepared_transactions() const;
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
@@ -139,6 +140,9 @@ class PartitionCore {
   void run_batch(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
   bool run_delete_elsewhere(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
   void run_space_command(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
+  ShareResult check_prepare(const LoggedCommand& record, schema::Command::Reader command, const ResolvedKeys* reserved,
+                            bool& plain);
+  bool repeats_prepare(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);
   void run_prepare(const LoggedCommand& record, schema::Command::Reader command, std::vector<LockRequest> locks,
                    Effects& effects);
   void run_commit(const LoggedCommand& record, schema::Command::Reader command, Effects& effects);

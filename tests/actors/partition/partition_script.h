@@ -6,7 +6,7 @@
 #include "actors/partition/command_check.h"
 #include "storage/hot/properties.h"
 #include "tests/support/command_model.h"
-#include "tests/support/simulated_node.h"
+#include "tests/support/simulated_cluster.h"
 
 namespace engram::test {
 
@@ -81,7 +81,7 @@ class Session {
 };
 
 /// Submits and lets the node work until there is an answer.
-inline Outcome run(SimulatedNode& node, const Submission& submission, std::int64_t timeout_ms = 60'000) {
+inline Outcome run(SimulatedCluster& node, const Submission& submission, std::int64_t timeout_ms = 60'000) {
   auto port = std::make_shared<Answered>();
   node.submit(0, submission.to, submission.command, port, timeout_ms);
   for (int ticks = 0; !port->frame && ticks < 200;)
@@ -96,7 +96,7 @@ inline bool may_be_asked_again(Code code) {
          code == Code::deadline_exceeded;
 }
 
-inline Frame run_read(SimulatedNode& node, PartitionId to, const std::function<void(schema::Request::Builder)>& fill) {
+inline Frame run_read(SimulatedCluster& node, PartitionId to, const std::function<void(schema::Request::Builder)>& fill) {
   auto port = std::make_shared<Answered>();
   node.request(0, to, Frame::build<schema::Request>(fill), port);
   for (int ticks = 0; !port->frame && ticks < 200;)
@@ -105,14 +105,14 @@ inline Frame run_read(SimulatedNode& node, PartitionId to, const std::function<v
   return port->frame;
 }
 
-inline std::vector<PartitionCore*> cores_of(SimulatedNode& node) {
+inline std::vector<PartitionCore*> cores_of(SimulatedCluster& node) {
   std::vector<PartitionCore*> cores;
   for (std::uint16_t i = 0; i < node.partitions(); ++i) cores.push_back(&node.core({i}));
   return cores;
 }
 
 /// Stops cleanly and starts: nothing is replayed, and nothing was left to be decided.
-inline void stop_and_start(SimulatedNode& node) {
+inline void stop_and_start(SimulatedCluster& node) {
   node.stop();
   node.restart();
   CHECK(node.replayed() == 0);
@@ -174,7 +174,7 @@ inline Numbers numbers_of(Bytes packed, const Dictionary& dictionary) {
 /// Collects one space from all partitions, and holds its two sides and its counts against each other.
 class GraphReader {
  public:
-  GraphReader(SimulatedNode& node, SpaceId space) : node_(node), space_(space) {}
+  GraphReader(SimulatedCluster& node, SpaceId space) : node_(node), space_(space) {}
 
   ReferenceGraph read() {
     for_each_vertex([&](PartitionCore& core, VertexId id, const VertexHead& head) {
@@ -270,7 +270,7 @@ class GraphReader {
     if (vertices == 0) CHECK(space->counts.bytes == 0);
   }
 
-  SimulatedNode& node_;
+  SimulatedCluster& node_;
   SpaceId space_;
   ReferenceGraph graph_;
   std::map<std::uint64_t, std::string> keys_;

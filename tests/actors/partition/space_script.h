@@ -11,7 +11,7 @@ inline Submission submission_of(Session& session, const SpaceCommand& command) {
   return session.command(command.space, [&](schema::Command::Builder out) { write(command, out); });
 }
 
-inline std::vector<PartitionId> partitions_of(const SimulatedNode& node, const SpaceRoute& space) {
+inline std::vector<PartitionId> partitions_of(const SimulatedCluster& node, const SpaceRoute& space) {
   std::vector<PartitionId> all;
   for (std::uint16_t i = 0; i < node.partitions(); ++i)
     if (space.placement == Placement::spread || space.home == PartitionId{i}) all.push_back({i});
@@ -19,7 +19,7 @@ inline std::vector<PartitionId> partitions_of(const SimulatedNode& node, const S
 }
 
 /// The keys that an index finds, asked as a client would; what it failed with if it failed.
-inline Result<std::set<std::string>> look_up(SimulatedNode& node, const SpaceRoute& space, const ModelIndex& index,
+inline Result<std::set<std::string>> look_up(SimulatedCluster& node, const SpaceRoute& space, const ModelIndex& index,
                                              std::int64_t least, std::int64_t most) {
   std::set<std::string> keys;
   for (PartitionId partition : partitions_of(node, space)) {
@@ -47,7 +47,7 @@ inline Result<std::set<std::string>> look_up(SimulatedNode& node, const SpaceRou
 }
 
 /// A look-up of every declared index, and of one that is not. An index may still be built: then it is waited for.
-inline void check_index(SimulatedNode& node, const ModelSpace& space, const ModelIndex& index, std::int64_t least,
+inline void check_index(SimulatedCluster& node, const ModelSpace& space, const ModelIndex& index, std::int64_t least,
                         std::int64_t most) {
   INFO("index " << index.first << "." << index.second << " of " << space.name << ", " << least << " to " << most);
   auto found = look_up(node, space.route, index, least, most);
@@ -65,7 +65,7 @@ inline void check_index(SimulatedNode& node, const ModelSpace& space, const Mode
 }
 
 /// The spaces that each partition knows are those of the model, or, of those that were dropped, ones not purged yet.
-inline void check_spaces(SimulatedNode& node, const SpaceModel& model) {
+inline void check_spaces(SimulatedCluster& node, const SpaceModel& model) {
   for (PartitionCore* core : cores_of(node)) {
     PartitionId self = core->graph().self();
     SpaceTable& table = core->graph().spaces();
@@ -103,7 +103,7 @@ inline void check_no_findings(const Findings& findings) {
 }
 
 /// After `settle`: everything is as the model says, at both ends, in all partitions, by every way to it.
-inline void check_node(SimulatedNode& node, const SpaceModel& model, bool with_stores) {
+inline void check_node(SimulatedCluster& node, const SpaceModel& model, bool with_stores) {
   check_spaces(node, model);
   for (const auto& [id, space] : model.spaces) {
     INFO("space " << space.name);
@@ -121,7 +121,7 @@ inline void check_node(SimulatedNode& node, const SpaceModel& model, bool with_s
 }
 
 /// Right after a clean start: the warm stores hold what belongs to a space or an index of today, and nothing else.
-inline void check_nothing_left(SimulatedNode& node, const SpaceModel& model) {
+inline void check_nothing_left(SimulatedCluster& node, const SpaceModel& model) {
   for (PartitionCore* core : cores_of(node)) {
     const WarmStore& store = *core->graph().store();
     PartitionId self = core->graph().self();

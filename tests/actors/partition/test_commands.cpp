@@ -9,7 +9,7 @@ using namespace engram::test;
 
 namespace {
 
-std::uint64_t current_version(SimulatedNode& node, const ModelCondition& condition) {
+std::uint64_t current_version(SimulatedCluster& node, const ModelCondition& condition) {
   std::uint32_t partitions = node.partitions();
   const std::string& key = condition.key.empty() ? condition.edge.source : condition.key;
   PartitionCore& core = node.core(owner_of_key(default_space(partitions), key, partitions));
@@ -26,7 +26,7 @@ std::uint64_t current_version(SimulatedNode& node, const ModelCondition& conditi
   return entry ? entry->version : 0;
 }
 
-void add_version_condition(SimulatedNode& node, RandomBatches& random, ModelBatch& batch) {
+void add_version_condition(SimulatedCluster& node, RandomBatches& random, ModelBatch& batch) {
   while (node.step()) {}  // the last command is answered, but perhaps not applied everywhere
   ModelCondition condition;
   condition.kind = ModelCondition::Kind::version_equals;
@@ -43,7 +43,7 @@ void add_version_condition(SimulatedNode& node, RandomBatches& random, ModelBatc
 
 void run_sequence(const SimulationOptions& options, std::uint64_t seed, int commands, bool restarts) {
   INFO("seed " << seed << ", " << options.partitions << " partitions");
-  SimulatedNode node(options, seed);
+  SimulatedCluster node(options, seed);
   std::mt19937_64 random(seed);
   RandomBatches batches(random, "v", 4 + random() % 12);
   Session session(1 + seed, options.partitions);
@@ -128,7 +128,7 @@ TEST_CASE("an error names the operation or precondition as the client counted it
   std::uint32_t partitions = GENERATE(1u, 2u, 5u);
   SimulationOptions options;
   options.partitions = partitions;
-  SimulatedNode node(options, 1);
+  SimulatedCluster node(options, 1);
   Session session(1, partitions);
   ModelBatch vertices;
   for (int i = 0; i < 12; ++i) {
@@ -167,7 +167,7 @@ TEST_CASE("a deletion with nothing in its way never ends as a conflict, also whe
     INFO("seed " << seed);
     SimulationOptions options;
     options.refused_groups_in_100 = 40;
-    SimulatedNode node(options, seed);
+    SimulatedCluster node(options, seed);
     Session session(seed, options.partitions);
     ModelBatch edges;
     for (int i = 0; i < 6; ++i) {

@@ -42,7 +42,7 @@ class DamagedNode {
     REQUIRE(node_.core({0}).graph().find_key(SpaceId{0}, key_of(broken), id_) == Presence::present);
   }
 
-  SimulatedNode& node() { return node_; }
+  SimulatedCluster& node() { return node_; }
   Session& session() { return session_; }
   [[nodiscard]] LocalId id() const { return id_; }
   [[nodiscard]] std::string store() const { return directory_.path() + "/p0"; }
@@ -119,7 +119,7 @@ class DamagedNode {
   }
 
   TemporaryDirectory directory_;
-  SimulatedNode node_;
+  SimulatedCluster node_;
   Session session_;
   LocalId id_;
 };

@@ -65,7 +65,7 @@ struct Linked {
   }
 
   std::string hub = key_in(0, "hub"), beside = key_in(0, "beside"), far = key_in(1, "far"), further = key_in(2, "further");
-  SimulatedNode node;
+  SimulatedCluster node;
   Session session;
 };
 

@@ -1,5 +1,7 @@
-// Commands at the same time, over several partitions, with crashes and a log that is full now and then: what comes out
-// is what some order, one after the other, would have given.
+// Commands at the same time, over several partitions and nodes, with crashes of all or of one, connections that break, and
+// a log that is full now and then: what comes out is what some order, one after the other, would have given.
+
+#include <functional>
 
 #include "tests/actors/partition/partition_script.h"
 
@@ -16,7 +18,7 @@ struct Racer {
 };
 
 /// A short script that makes what the racers are about.
-void prepare(SimulatedNode& node, RandomBatches& batches, Session& session, CommandModel& model) {
+void prepare(SimulatedCluster& node, RandomBatches& batches, Session& session, CommandModel& model) {
   for (int i = 0; i < 8; ++i) {
     ModelBatch batch;
     ModelOperation put;
@@ -32,15 +34,35 @@ void prepare(SimulatedNode& node, RandomBatches& batches, Session& session, Comm
   }
 }
 
-void ask(SimulatedNode& node, unsigned number, Racer& racer) {
+void ask(SimulatedCluster& node, unsigned number, Racer& racer) {
   racer.port = std::make_shared<Answered>();
   node.submit(number, racer.submission.to, racer.submission.command, racer.port, 2000);
 }
 
-/// Until all have their answer: what was not executed is sent again, and so is what a crash left unanswered.
-void race(SimulatedNode& node, std::mt19937_64& random, std::vector<Racer>& racers, int crashes) {
-  for (unsigned i = 0; i < racers.size(); ++i) ask(node, i, racers[i]);
-  std::size_t until_crash = random() % 60;
+/// What befalls the nodes while the racers run.
+using Fault = std::function<void(SimulatedCluster&, std::mt19937_64&)>;
+
+void crash_all(SimulatedCluster& cluster, std::mt19937_64&) {
+  cluster.crash();
+  cluster.restart();
+}
+
+void trouble_one(SimulatedCluster& cluster, std::mt19937_64& random) {
+  std::uint32_t node = random() % cluster.nodes();
+  if (!cluster.is_up(node)) return cluster.restart_node(node);
+  if (random() % 3 == 0) return cluster.cut(node, (node + 1) % cluster.nodes());
+  cluster.crash_node(node);
+  if (random() % 2 == 0) cluster.restart_node(node);  // else it stays away for a while
+}
+
+/// Until all have their answer: what was not executed is sent again, and so is what a fault left unanswered.
+void race(SimulatedCluster& cluster, std::mt19937_64& random, std::vector<Racer>& racers, int faults, const Fault& fault) {
+  auto ask_all = [&] {
+    for (unsigned i = 0; i < racers.size(); ++i)
+      if (!racers[i].outcome) ask(cluster, i, racers[i]);
+  };
+  ask_all();
+  std::size_t until_fault = random() % 60;
   for (int ticks = 0; ticks < 400;) {
     bool done = true;
     for (unsigned i = 0; i < racers.size(); ++i) {
@@ -50,22 +72,20 @@ void race(SimulatedNode& node, std::mt19937_64& random, std::vector<Racer>& race
       if (!racer.port->frame) continue;
       Outcome outcome = racer.port->outcome();
       if (may_be_asked_again(outcome.status.code())) {
-        node.tick(20);  // clients pause, else what is in the way may never go
-        ask(node, i, racer);
+        cluster.tick(20);  // clients pause, else what is in the way may never go
+        ask(cluster, i, racer);
       } else {
         racer.outcome = outcome;
       }
     }
     if (done) return;
-    if (crashes > 0 && until_crash-- == 0) {
-      node.crash();
-      node.restart();
-      until_crash = random() % 60;
-      --crashes;
-      for (unsigned i = 0; i < racers.size(); ++i)
-        if (!racers[i].outcome) ask(node, i, racers[i]);
+    if (faults > 0 && until_fault-- == 0) {
+      fault(cluster, random);
+      until_fault = random() % 60;
+      if (--faults == 0) cluster.restart();  // those that are still away
+      ask_all();
     }
-    if (!node.step()) node.tick(100), ++ticks;
+    if (!cluster.step()) cluster.tick(100), ++ticks;
   }
   FAIL("commands are not answered");
 }
@@ -96,10 +116,11 @@ std::string describe(const std::vector<Racer>& racers) {
   return text;
 }
 
-void run_race(const SimulationOptions& options, std::uint64_t seed, int crashes) {
-  INFO("seed " << seed << ", " << options.partitions << " partitions, " << crashes << " crashes");
+void run_race(const SimulationOptions& options, std::uint64_t seed, int faults, const Fault& fault) {
+  INFO("seed " << seed << ", " << options.partitions << " partitions on " << options.nodes << " nodes, " << faults
+               << " faults");
   std::mt19937_64 random(seed);
-  SimulatedNode node(options, seed);
+  SimulatedCluster node(options, seed);
   RandomBatches batches(random, "v", 2 + random() % 4);
   Session session(1, options.partitions);
   CommandModel model(owner_in_default(options.partitions));
@@ -118,7 +139,8 @@ void run_race(const SimulationOptions& options, std::uint64_t seed, int crashes)
     racers[i].submission = own.batch(racers[i].batch);
   }
   if (std::getenv("ENGRAM_SEED") != nullptr) std::fprintf(stderr, "seed %llu\n", static_cast<unsigned long long>(seed));
-  race(node, random, racers, crashes);
+  race(node, random, racers, faults, fault);
+  node.restart();
   node.settle();
   ReferenceGraph after = GraphReader(node, SpaceId{0}).read();
   INFO(describe(racers));
@@ -144,7 +166,7 @@ TEST_CASE("commands at the same time are as if one came after the other") {
   SimulationOptions options;
   for (std::uint64_t seed = first_seed(); seed < first_seed() + 800; ++seed) {
     options.partitions = 2 + seed % 3;
-    run_race(options, seed, 0);
+    run_race(options, seed, 0, crash_all);
   }
 }
 
@@ -153,6 +175,16 @@ TEST_CASE("commands at the same time are as if one came after the other, also wi
   for (std::uint64_t seed = first_seed(); seed < first_seed() + 800; ++seed) {
     options.partitions = 2 + seed % 3;
     options.refused_groups_in_100 = seed % 4 == 0 ? 10 : 0;
-    run_race(options, seed, static_cast<int>(seed % 3));
+    run_race(options, seed, static_cast<int>(seed % 3), crash_all);
+  }
+}
+
+TEST_CASE("nodes that crash or lose their connections while the others go on change nothing of that") {
+  SimulationOptions options;
+  for (std::uint64_t seed = first_seed(); seed < first_seed() + 1200; ++seed) {
+    options.nodes = 2 + seed % 2;
+    options.partitions = options.nodes + seed % 3;
+    options.refused_groups_in_100 = seed % 5 == 0 ? 10 : 0;
+    run_race(options, seed, 1 + static_cast<int>(seed % 5), trouble_one);
   }
 }

@@ -116,7 +116,7 @@ class History {
   }
 
   SimulationOptions options_;
-  SimulatedNode node_;
+  SimulatedCluster node_;
   std::mt19937_64 random_;
   RandomSpaceCommands commands_;
   Session session_;

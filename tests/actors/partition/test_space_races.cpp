@@ -17,7 +17,7 @@ struct Racer {
 };
 
 /// What partitions hold, by the id of the space. That they agree with each other is checked by `check_invariants`.
-std::map<SpaceId, ModelSpace> spaces_of(SimulatedNode& node) {
+std::map<SpaceId, ModelSpace> spaces_of(SimulatedCluster& node) {
   std::map<SpaceId, ModelSpace> spaces;
   for (PartitionCore* core : cores_of(node)) {
     for (SpaceId id : core->graph().spaces().all()) {
@@ -206,7 +206,7 @@ class Race {
   }
 
   SimulationOptions options_;
-  SimulatedNode node_;
+  SimulatedCluster node_;
   std::mt19937_64 random_;
   RandomSpaceCommands commands_;
   Session session_;
@@ -226,7 +226,7 @@ TEST_CASE("a change of a space begins once the one before holds in all partition
   std::size_t late = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     INFO("seed " << seed);
-    SimulatedNode node(SimulationOptions(), seed);
+    SimulatedCluster node(SimulationOptions(), seed);
     Session session(1, node.partitions());
     std::vector<std::shared_ptr<Answered>> ports;
     for (std::uint64_t vertices = 1; vertices <= 3; ++vertices) {

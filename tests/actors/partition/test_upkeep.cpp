@@ -8,7 +8,7 @@ using namespace engram::test;
 
 namespace {
 
-SpaceRoute make_space(SimulatedNode& node, Session& session, const char* name) {
+SpaceRoute make_space(SimulatedCluster& node, Session& session, const char* name) {
   Outcome made = run(node, session.command(default_space(1), [&](schema::Command::Builder command) {
     command.initCreateSpace().setName(name);
   }));
@@ -16,7 +16,7 @@ SpaceRoute make_space(SimulatedNode& node, Session& session, const char* name) {
   return {made.space, Placement::spread, home_of_space(name, 1)};
 }
 
-void put_vertices(SimulatedNode& node, Session& session, const SpaceRoute& space, int count) {
+void put_vertices(SimulatedCluster& node, Session& session, const SpaceRoute& space, int count) {
   ModelBatch batch;
   for (int i = 0; i < count; ++i) {
     batch.operations.emplace_back();
@@ -25,7 +25,7 @@ void put_vertices(SimulatedNode& node, Session& session, const SpaceRoute& space
   REQUIRE(run(node, session.batch(batch, space)).status.ok());
 }
 
-void declare_index(SimulatedNode& node, Session& session, const SpaceRoute& space) {
+void declare_index(SimulatedCluster& node, Session& session, const SpaceRoute& space) {
   REQUIRE(run(node, session.command(space, [](schema::Command::Builder command) {
             command.initDeclareIndex().setProperty("age");
           })).status.ok());
@@ -36,7 +36,7 @@ void declare_index(SimulatedNode& node, Session& session, const SpaceRoute& spac
 TEST_CASE("the index of a dropped space, never finished, holds up no other") {
   SimulationOptions options;
   options.partitions = 1;
-  SimulatedNode node(options, 1);
+  SimulatedCluster node(options, 1);
   Session session(1, 1);
   SpaceRoute first = make_space(node, session, "one");
   SpaceRoute second = make_space(node, session, "other");
@@ -65,7 +65,7 @@ TEST_CASE("a clean stop begins no further purge of a dropped space, and the next
     options.partitions = 1;
     options.warm_directory = directory / std::to_string(seed);
     std::filesystem::create_directory(options.warm_directory);
-    SimulatedNode node(options, seed);
+    SimulatedCluster node(options, seed);
     Session session(1, 1);
     SpaceRoute space = make_space(node, session, "one");
     put_vertices(node, session, space, 5'000);  // purged 2,000 a tick
