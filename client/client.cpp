@@ -233,4 +233,19 @@ Result<std::string> Client::engine_statistics() {
   });
 }
 
+Status Client::forget_volume(std::uint32_t ordinal) {
+  auto done = impl_->call<bool>(0, [ordinal](Live& live, std::uint32_t) {
+    return open_admin(live.session).then([ordinal](Result<schema::Admin::Client>&& admin) -> kj::Promise<Result<bool>> {
+      if (!admin.ok()) return Result<bool>(admin.status());
+      auto request = admin->forgetVolumeRequest();
+      request.setOrdinal(ordinal);
+      return request.send().then([](auto&& response) -> Result<bool> {
+        if (auto status = client::read(response.getError()); !status.ok()) return status;
+        return true;
+      });
+    });
+  });
+  return done.status();
+}
+
 }  // namespace engram::client

@@ -18,6 +18,17 @@ std::uint64_t system_random() {
 /// kj's descriptions start with the expression that failed: "connect() ...: Connection refused".
 std::string reason_of(const kj::Exception& error) { return error.getDescription().cStr(); }
 
+std::vector<std::string> split_servers(const std::string& list) {
+  std::vector<std::string> servers;
+  for (std::size_t from = 0; from <= list.size();) {
+    std::size_t end = std::min(list.find(',', from), list.size());
+    if (end > from) servers.push_back(list.substr(from, end - from));
+    from = end + 1;
+  }
+  if (servers.empty()) servers.push_back(list);  // the error of connecting names it
+  return servers;
+}
+
 using MaybeSpace = Result<kj::Maybe<OpenSpace>>;
 
 /// Nothing for an empty name.
@@ -60,8 +71,9 @@ CallError classify(const kj::Exception& error) {
   return {Failure::answered, Status(Code::internal, "the engine failed: " + reason_of(error))};
 }
 
-Client::Impl::Impl(Options options) : options_(std::move(options)) {
+Client::Impl::Impl(Options options) : options_(std::move(options)), servers_(split_servers(options_.server)) {
   if (!options_.random) options_.random = system_random;
+  if (servers_.size() > 1) at_ = options_.random() % servers_.size();  // clients spread over the nodes
   loop_ = loop_of_this_thread();
   session_ = options_.random() | 1;   // 0 means "no session"
 }
@@ -73,8 +85,14 @@ Live& Client::Impl::live() {
 
 void Client::Impl::drop_live(std::uint64_t generation) {
   KJ_IF_MAYBE (live, live_) {
-    if (live->generation == generation) live_ = nullptr;
+    if (live->generation != generation) return;
+    live_ = nullptr;
+    at_ = (at_ + 1) % servers_.size();
   }
+}
+
+void Client::Impl::leave_for(Code code, std::uint64_t generation) {
+  if (code == Code::unavailable && servers_.size() > 1) drop_live(generation);
 }
 
 bool Client::Impl::pause(Backoff& backoff, kj::TimePoint deadline) {
@@ -87,30 +105,32 @@ bool Client::Impl::pause(Backoff& backoff, kj::TimePoint deadline) {
 Status Client::Impl::explain_unreachable(const Status& status) const {
   auto reason = status.message();
   while (reason.ends_with('.')) reason.pop_back();   // kj's have one, the system's have none
-  return {Code::unavailable, "no engine answers at " + options_.server + ": " + reason +
+  return {Code::unavailable, "no engine answers at " + address() + ": " + reason +
                                  ". Is one running there (engram serve)? Does it want TLS (--ca), or a client's "
                                  "certificate (--cert)?"};
 }
 
 Status Client::Impl::ensure_live(kj::TimePoint deadline) {
   Backoff backoff(options_);
-  while (live_ == nullptr) {
+  for (std::size_t failures = 0; live_ == nullptr;) {
     auto status = connect_once(deadline);
     if (status.ok()) break;
     if (!is_passing(status.code())) return status;
-    if (!pause(backoff, deadline)) return status;
+    if (++failures % servers_.size() == 0 && !pause(backoff, deadline)) return status;
+    at_ = (at_ + 1) % servers_.size();
   }
   return {};
 }
 
 Status Client::Impl::connect_once(kj::TimePoint deadline) {
   auto& scope = wait_scope();
-  auto limit = now() + attempt_ms(deadline) * kj::MILLISECONDS;
+  // A node that does not answer must not take the time in which another one would.
+  auto limit = now() + attempt_ms(deadline) * kj::MILLISECONDS / static_cast<unsigned>(servers_.size());
   // The whole greeting is one promise, so that one deadline holds for all of it.
   using Greeted = Result<std::unique_ptr<Live>>;
   try {
     auto greeting =
-        Connection::connect(*loop_->provider, options_.server, options_.tls)
+        Connection::connect(*loop_->provider, address(), options_.tls)
             .then([this](Result<kj::Own<Connection>>&& connected) -> kj::Promise<Greeted> {
               if (!connected.ok()) return Greeted(connected.status());
               auto connection = kj::mv(connected.value());

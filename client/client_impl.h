@@ -70,6 +70,8 @@ class Client::Impl {
   void drop_live() { live_ = nullptr; }
   /// Drops it only if it is that connection still.
   void drop_live(std::uint64_t generation);
+  /// An engine of several says that it cannot: the next attempt is made at another one.
+  void leave_for(Code code, std::uint64_t generation);
   Status use_space(std::string_view name);
   /// An error if the client works on no space.
   [[nodiscard]] Status check_space() const;
@@ -135,8 +137,11 @@ class Client::Impl {
 
  private:
   [[nodiscard]] Status explain_unreachable(const Status& status) const;
+  [[nodiscard]] const std::string& address() const { return servers_[at_]; }
 
   Options options_;
+  std::vector<std::string> servers_;
+  std::size_t at_ = 0;  // the one that is connected, or will be tried next
   std::shared_ptr<kj::AsyncIoContext> loop_;
   kj::Maybe<Live> live_;
   std::uint64_t generation_ = 0;
@@ -162,9 +167,10 @@ Result<T> Client::Impl::call(std::uint32_t timeout_ms, MakeCall make_call) {
       KJ_IF_MAYBE (result, answer) {
         if (result->ok() || !is_passing(result->status().code())) return kj::mv(*result);
         last = result->status();
+        leave_for(last.code(), generation);
       } else {
         drop_live(generation);
-        last = Status(Code::deadline_exceeded, "the engine at " + options_.server + " did not answer in time");
+        last = Status(Code::deadline_exceeded, "the engine at " + address() + " did not answer in time");
       }
     } catch (const kj::Exception& exception) {
       auto error = classify(exception);

@@ -138,6 +138,7 @@ kj::Maybe<Outcome> Ticket::judge(Outcome answer) {
   if (answer.committed()) return finish(Fate::committed, kj::mv(answer));
   if (code == Code::deadline_exceeded || code == Code::unavailable || code == Code::cancelled) {
     unsure_ = true;
+    client_.leave_for(code, generation_);
     return nullptr;
   }
   if (code == Code::overloaded) return nullptr;

@@ -77,6 +77,8 @@ interface Admin {
   # A Command that creates, drops or changes a space or an index.
   statistics @1 () -> (json :Text, error :Err.Error);
   # The engine's state as the operations port's /status shows it.
+  forgetVolume @2 (ordinal :UInt32) -> (error :Err.Error);
+  # The next volume that comes as the node with this ordinal is taken for right, by this node. For a volume that is lost.
 }
 
 # --- Reads ---------------------------------------------------------------------------------------------------------

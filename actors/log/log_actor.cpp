@@ -128,7 +128,8 @@ Result<LogPosition> LogActor::append(const std::vector<LogInbox::Entry>& entries
   std::vector<LogRecord> records;
   records.reserve(entries.size());
   for (const LogInbox::Entry& entry : entries)
-    records.push_back({entry.partition, entry.lsn, entry.accepted_ns, 0, entry.command.bytes()});
+    records.push_back({entry.partition, entry.lsn, entry.accepted_ns, options_.ownership_epochs[entry.partition.value],
+                       entry.command.bytes()});
   auto written = options_.log->append_group(records, room);
   if (!written.ok()) return written;
   options_.gauges->groups.fetch_add(1, std::memory_order_relaxed);

@@ -43,7 +43,8 @@ struct LogActorOptions {
   CommandLog* log = nullptr;
   LogInbox* inbox = nullptr;
   LogGauges* gauges = nullptr;
-  std::vector<caf::actor> partitions;
+  std::vector<caf::actor> partitions;           // by number; null: another node's
+  std::vector<std::uint32_t> ownership_epochs;  // by number: what their records are written under
   /// The log failed: the process must stop, at once.
   std::function<void(const Status&)> fatal;
   std::function<void(std::int64_t sync_ns, std::size_t records)> observe;

@@ -13,6 +13,12 @@ constexpr std::int64_t report_again_ns = 1'000'000'000;  // a client may ask for
 
 }  // namespace
 
+void deliver_mail(PartitionServices& services, PartitionId to, Mail mail, caf::execution_unit* unit) {
+  const caf::actor& here = services.partitions[to.value];
+  if (here == nullptr) return services.others->send(to, std::move(mail));
+  deliver(here, std::make_shared<Mail>(std::move(mail)), unit);
+}
+
 PartitionRuntime::PartitionRuntime(const CoreOptions& options, const PartitionLimits& limits,
                                    std::unique_ptr<WarmStore> store, PartitionServices& services, const Clock& clock,
                                    std::uint64_t random)
@@ -27,13 +33,9 @@ void PartitionRuntime::append(Lsn lsn, std::uint64_t epoch, std::int64_t accepte
     deliver(services_.log, wake_atom::value, nullptr);
 }
 
-void PartitionRuntime::send(PartitionId to, Mail mail) {
-  deliver(services_.partitions[to.value], std::make_shared<Mail>(std::move(mail)), actor_->context());
-}
+void PartitionRuntime::send(PartitionId to, Mail mail) { deliver_mail(services_, to, std::move(mail), actor_->context()); }
 
-void PartitionRuntime::post(PartitionId to, Mail mail) {
-  deliver(services_.partitions[to.value], std::make_shared<Mail>(std::move(mail)), nullptr);
-}
+void PartitionRuntime::post(PartitionId to, Mail mail) { deliver_mail(services_, to, std::move(mail), nullptr); }
 
 void PartitionRuntime::load(std::uint64_t number, Needs needs) {
   services_.loaders->run([this, number, needs = std::move(needs)] {

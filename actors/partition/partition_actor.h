@@ -11,11 +11,20 @@
 
 namespace engram {
 
+/// Where mail for partitions of other nodes goes.
+class MailRoute {
+ public:
+  virtual ~MailRoute() = default;
+  /// Any thread. What may become of it: cluster/peers/link.h.
+  virtual void send(PartitionId to, Mail mail) = 0;
+};
+
 /// What all partitions of a node share.
 struct PartitionServices {
   LogInbox* inbox = nullptr;
   caf::actor log;
-  std::vector<caf::actor> partitions;
+  std::vector<caf::actor> partitions;  // by number; null: another node's
+  MailRoute* others = nullptr;         // null: there is one node
   BlockingPool* loaders = nullptr;
   BlockingPool* writers = nullptr;
   std::function<void(const Status&)> fatal;
@@ -25,6 +34,9 @@ struct PartitionServices {
   std::function<void(PartitionId, const Status&)> report_unreadable;
   std::function<void(std::size_t records, std::int64_t elapsed_ns)> observe_write_back;
 };
+
+/// To a partition, wherever it is; on `unit`'s thread if it is here and idle and `unit` is not null.
+void deliver_mail(PartitionServices& services, PartitionId to, Mail mail, caf::execution_unit* unit);
 
 /// Connects one partition to the node. Exists before the actor system's actors do, so that the log can be replayed.
 class PartitionRuntime final : public PartitionHost {
@@ -45,6 +57,8 @@ class PartitionRuntime final : public PartitionHost {
 
   /// Before the first mail: a write-back that the replay left is to be tried again.
   void begin_with(std::vector<WarmChange> unwritten, Lsn applied);
+
+  [[nodiscard]] PartitionId id() const { return self_; }
 
   void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) override;
   void send(PartitionId to, Mail mail) override;

@@ -6,8 +6,10 @@
 //               ReleasePtr         a warm store has everything up to an LSN
 //   query desk  StartPtr           a read over several partitions begins
 //               AnswerPtr          a partition's answer to one of its questions
+//   peer        hello_atom         the node that called says which connection this is (actors/runtime/peer_actor.h)
+//               vector<char>       a packet from the node at the other end of a connection
 //
-// All of them are local: the types are not serialised. What may travel between nodes one day is inside, as Frames and
+// All but those of the peer are local: the types are not serialised. What travels between nodes is inside, as Frames and
 // CommandBytes.
 
 #include <memory>
@@ -15,6 +17,7 @@
 #include <caf/all.hpp>
 
 #include "actors/messages/mail.h"
+#include "actors/runtime/peer_actor.h"
 
 namespace engram {
 

@@ -32,7 +32,9 @@ struct TlsOptions {
 };
 
 struct Options {
-  std::string server = "127.0.0.1:9470";   // "host:port", "[v6]:port" or "unix:/path"
+  /// "host:port", "[v6]:port" or "unix:/path". Of a cluster several of these, separated by commas: any node answers for all of
+  /// them; the client connects to one at random, and to the next one when it is gone or about to stop.
+  std::string server = "127.0.0.1:9470";
   std::string token = {};                  // empty: none, for an engine in open mode
   std::string space = "default";           // the graph to work on; empty: none, for calls on spaces and the engine
   TlsOptions tls = {};
@@ -66,7 +68,7 @@ struct Outcome {
   [[nodiscard]] bool committed() const { return fate == Fate::committed; }
 };
 
-/// A client of one engine and one space. For one thread: the one that made it. Several clients may live in one thread, and
+/// A client of one engine, or one cluster, and one space. For one thread: the one that made it. Several clients may live in one thread, and
 /// any number of threads may have clients. A thread that runs a kj event loop of its own uses Connection instead.
 ///
 /// A lost connection is made again on the next call, and a call in progress is repeated until its deadline: reads simply,
@@ -134,6 +136,8 @@ class Client {
   Outcome drop_index(const Index& index);
   /// The engine's state, as JSON text.
   Result<std::string> engine_statistics();
+  /// Has the node that this client is connected to take the next volume that comes as the node `ordinal` for right.
+  Status forget_volume(std::uint32_t ordinal);
 
   /// Used by Loader.
   class Impl;

@@ -1,4 +1,5 @@
 // The rules between settings.
+#include "cluster/config/cluster_config.h"
 #include "cluster/config/endpoint.h"
 #include "cluster/config/load.h"
 #include "cluster/config/registry.h"
@@ -37,6 +38,56 @@ Status check_exposure(const Config& config) {
   return {};
 }
 
+bool has_cluster_tls(const Config& config) {
+  return !config.cluster.certificate.empty();  // check_cluster_tls: then the others are there too
+}
+
+Status check_cluster_exposure(const Config& config) {
+  const std::string& address = config.cluster.address;
+  if (config.cluster.nodes == 1 || config.cluster.allow_insecure || has_cluster_tls(config) || !beyond_loopback(address))
+    return {};
+  return refuse("cluster.address",
+                "cluster.address = " + address +
+                    " can be reached from other machines, and who connects there may read and write everything: set "
+                    "cluster.certificate, cluster.key and cluster.ca, or listen on 127.0.0.1, or set "
+                    "cluster.allow_insecure = true if the network is closed by other means");
+}
+
+Status check_cluster_tls(const Config& config) {
+  const std::pair<const char*, const std::string&> files[] = {{"cluster.certificate", config.cluster.certificate},
+                                                              {"cluster.key", config.cluster.key},
+                                                              {"cluster.ca", config.cluster.ca}};
+  std::string set, missing;
+  for (const auto& [key, path] : files) {
+    std::string& keys = path.empty() ? missing : set;
+    keys += (keys.empty() ? "" : " and ") + std::string(key);
+  }
+  if (set.empty() || missing.empty()) return {};
+  return refuse(missing.substr(0, missing.find(' ')),
+                set + " without " + missing + ": nodes need all three files to know each other, or none of them");
+}
+
+Status check_nodes(const Config& config) {
+  const std::uint64_t nodes = config.cluster.nodes;
+  if (nodes > 1 && is_off(config.cluster.address))
+    return refuse("cluster.address", "cluster.address = none, but cluster.nodes = " + std::to_string(nodes) +
+                                         ": the other nodes have to connect somewhere; set it to host:port");
+  // Addresses for several nodes where there is one: the number was forgotten.
+  if (nodes > 1 || !config.cluster.peers.empty())
+    if (auto addresses = peer_addresses(config); !addresses.ok()) return addresses.status();
+  if (nodes == 1) return {};
+  if (config.node.ordinal >= nodes)
+    return refuse("node.ordinal", "node.ordinal = " + std::to_string(config.node.ordinal) + ", but cluster.nodes = " +
+                                      std::to_string(nodes) + ": ordinals are 0 to " + std::to_string(nodes - 1));
+  std::uint64_t partitions = config.cluster.partitions != 0 ? config.cluster.partitions : default_partitions(config, 1);
+  if (partitions < nodes)
+    return Status(Code::invalid_argument,
+                  "cluster.partitions = " + std::to_string(partitions) + " leaves some of the " + std::to_string(nodes) +
+                      " nodes without any: set it to " + std::to_string(nodes) + " or more when the cluster is made",
+                  "cluster.partitions", nodes);
+  return {};
+}
+
 Status check_tls(const Config& config) {
   bool certificate = !config.tls.certificate.empty();
   bool key = !config.tls.key.empty();
@@ -63,10 +114,17 @@ Status check_addresses(const Config& config) {
                   "listen.unix", max_unix_path_bytes);
   Result<Endpoint> clients = parse_endpoint(config.listen.address);
   Result<Endpoint> operations = parse_endpoint(config.operations.address);
-  if (clients.ok() && operations.ok() && clients->port == operations->port && clients->port != 0 &&
-      clients->host == operations->host)
-    return refuse("operations.address",
-                  "listen.address and operations.address are both " + clients->text() + ": they need different ports");
+  Result<Endpoint> nodes = parse_endpoint(config.cluster.address);
+  auto clash = [](Result<Endpoint>& left, Result<Endpoint>& right) {
+    return left.ok() && right.ok() && left->port == right->port && left->port != 0 && left->host == right->host;
+  };
+  auto refuse_clash = [](const char* left, const char* right, const Endpoint& both) {
+    return refuse(right, std::string(left) + " and " + right + " are both " + both.text() + ": they need different ports");
+  };
+  if (clash(clients, operations)) return refuse_clash("listen.address", "operations.address", *clients);
+  if (config.cluster.nodes == 1) return {};
+  if (clash(clients, nodes)) return refuse_clash("listen.address", "cluster.address", *nodes);
+  if (clash(operations, nodes)) return refuse_clash("operations.address", "cluster.address", *nodes);
   return {};
 }
 
@@ -88,7 +146,8 @@ Status check_sizes(const Config& config) {
 }  // namespace
 
 Status check_config(const Config& config) {
-  for (auto check : {check_tls, check_addresses, check_sizes, check_exposure})
+  for (auto check : {check_tls, check_addresses, check_sizes, check_exposure, check_cluster_tls, check_nodes,
+                     check_cluster_exposure})
     if (Status status = check(config); !status.ok()) return status;
   if (!config.data.dir.empty() && config.data.archived_dir == config.data.dir)
     return refuse("data.archived_dir", "data.archived_dir is data.dir itself: choose another directory");

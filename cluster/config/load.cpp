@@ -7,6 +7,9 @@
 #include <toml++/toml.h>
 #include <unistd.h>
 
+#include "cluster/config/cluster_config.h"
+#include "cluster/config/endpoint.h"
+#include "cluster/config/node_name.h"
 #include "cluster/config/registry.h"
 
 namespace engram {
@@ -29,6 +32,7 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
 }
 
 std::string nearest_key(const std::string& unknown) {
+  if (unknown == "node.partitions") return "cluster.partitions";  // its name before there were clusters
   std::string nearest;
   std::size_t best = 1 + unknown.size() / 3;  // farther ones are no misspellings
   for (const Setting& setting : settings()) {
@@ -73,7 +77,10 @@ class Loader {
     if (Status status = take_environment(); !status.ok()) return status;
     if (Status status = take_flags(); !status.ok()) return status;
     resolve();
+    if (Status status = resolve_name(); !status.ok()) return status;
+    resolve_cluster();
     if (Status status = check_config(loaded_.config); !status.ok()) return status;
+    warn_of_unreachable_address();
     return std::move(loaded_);
   }
 
@@ -140,7 +147,8 @@ class Loader {
         auto all = settings();
         bool known = std::any_of(all.begin(), all.end(), [&](const Setting& s) { return s.environment() == name; });
         if (name.starts_with(prefix) && !known)
-          loaded_.warnings.push_back("the environment variable " + name + " is no setting and is ignored");
+          loaded_.warnings.push_back("the environment variable " + name + " is no setting and is ignored" +
+                                     (name == "ENGRAM_NODE_PARTITIONS" ? "; did you mean ENGRAM_CLUSTER_PARTITIONS?" : ""));
       }
   }
 
@@ -184,8 +192,45 @@ class Loader {
       config.listen.loops = std::max(1u, sources_.machine.cores / 4);
       derived("listen.loops", "of " + std::to_string(sources_.machine.cores) + " cores");
     }
-    if (config.node.partitions == 0)
-      derived("node.partitions", std::to_string(sources_.machine.cores) + " in a new data directory");
+  }
+
+  Status resolve_name() {
+    Config& config = loaded_.config;
+    auto& origins = loaded_.origins;
+    NodeNameSources from{config.node.name, std::nullopt, sources_.machine.host_name, config.cluster.nodes};
+    if (origins["node.ordinal"] != "default") from.ordinal = config.node.ordinal;
+    Result<NodeName> name = resolve_node_name(from);
+    if (!name.ok()) return name.status();
+    config.node.name = name->text();
+    config.node.ordinal = name->ordinal;
+    bool from_host = name->origin == NodeName::Origin::host_name;
+    if (from_host) origins["node.name"] = "host name";
+    if (name->origin == NodeName::Origin::none) derived("node.name", "with node.ordinal");
+    if (name->origin == NodeName::Origin::given && !name->has_ordinal) origins["node.name"] += ", with node.ordinal";
+    if (name->has_ordinal && !from.ordinal) origins["node.ordinal"] = from_host ? "host name" : "node.name";
+    return {};
+  }
+
+  void resolve_cluster() {
+    const Config& config = loaded_.config;
+    std::uint32_t partitions = default_partitions(config, sources_.machine.cores);
+    if (config.cluster.partitions == 0)
+      derived("cluster.partitions", std::to_string(partitions) + " in a new data directory");
+    if (config.cluster.nodes > 1 && config.cluster.peers.empty()) derived("cluster.peers", peer_pattern(config));
+  }
+
+  /// Not an error: something between the nodes may lead there.
+  void warn_of_unreachable_address() {
+    const Config& config = loaded_.config;
+    if (config.cluster.nodes == 1) return;
+    auto own = parse_endpoint(config.cluster.address);
+    auto addresses = peer_addresses(config);
+    if (!own.ok() || !addresses.ok() || !own->loopback()) return;
+    const std::string& seen = addresses->at(config.node.ordinal);
+    if (auto there = parse_endpoint(seen); there.ok() && !there->loopback())
+      loaded_.warnings.push_back("cluster.address = " + config.cluster.address +
+                                 " cannot be reached from other machines, and cluster.peers has this node at " + seen +
+                                 ": set cluster.address to 0.0.0.0:" + std::to_string(own->port));
   }
 
   void resolve_unix_socket() {

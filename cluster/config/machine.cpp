@@ -112,6 +112,7 @@ Machine detect_machine(const std::string& root) {
   machine.cores = static_cast<unsigned>(std::max<std::uint64_t>(cores, 1));
   machine.memory_bytes = machine_memory_bytes(root);
   lower(machine.memory_bytes, memory_limit_bytes(root));
+  machine.host_name = first_line(root + "/proc/sys/kernel/hostname");
   return machine;
 }
 

@@ -94,6 +94,13 @@ struct FieldParser {
   }
 };
 
+/// What is in <angle brackets> would be taken for a tag, and not shown.
+std::string markdown_text(std::string_view text) {
+  std::string out;
+  for (char c : text) out += c == '<' ? "\\<" : std::string(1, c);
+  return out;
+}
+
 struct FieldFormatter {
   SettingKind kind;
 
@@ -178,7 +185,7 @@ std::string settings_markdown() {
       if (setting.section != section.name) continue;
       std::string value = setting.text(defaults);
       out += "| `" + std::string(setting.name) + "` | " + (value.empty() ? "" : "`" + value + "`") + " | " +
-             setting.allowed() + " | " + std::string(setting.help) + " |\n";
+             setting.allowed() + " | " + markdown_text(setting.help) + " |\n";
     }
     out += "\n";
   }

@@ -34,6 +34,7 @@ struct GatewayServices {
   AttemptLimiter* limiter = nullptr;
   std::uint32_t node = 0;
   std::function<std::string()> status;
+  std::function<Status(std::uint32_t ordinal)> forget_volume;
   std::atomic<std::size_t> calls_in_flight{0};
   std::atomic<std::size_t> connections{0};
   std::atomic<bool> draining{false};

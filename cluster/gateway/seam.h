@@ -8,7 +8,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include <kj/async-io.h>
@@ -16,29 +15,10 @@
 
 #include "actors/messages/mail.h"
 #include "actors/runtime/inline_unit.h"
+#include "cluster/gateway/loop_inbox.h"
 #include "cluster/node/engine.h"
 
 namespace engram {
-
-/// Work that other threads hand to a loop.
-class LoopInbox {
- public:
-  LoopInbox();
-  ~LoopInbox();
-  /// Any thread.
-  void push(std::function<void()> work);
-  /// The loop's thread: runs what is there, again and again; never resolves.
-  kj::Promise<void> serve(kj::UnixEventPort& port);
-
- private:
-  void drain();
-  kj::Promise<void> next(kj::UnixEventPort::FdObserver& observer);
-
-  int event_fd_;
-  std::mutex mutex_;
-  std::vector<std::function<void()>> work_;
-  bool signalled_ = false;
-};
 
 /// What belongs to one event loop. Only its own thread may touch it, but for the inbox.
 class GatewayLoop {

@@ -91,6 +91,15 @@ class AdminServer final : public schema::Admin::Server {
     return kj::READY_NOW;
   }
 
+  kj::Promise<void> forgetVolume(ForgetVolumeContext context) override {
+    CallScope scope(kj::addRef(*rights_), Operation::admin_forget_volume);
+    Status status = scope.status();
+    if (status.ok()) status = rights_->connection().services.forget_volume(context.getParams().getOrdinal());
+    if (!status.ok()) write_error(status, context.getResults().initError());
+    scope.ended(status.code());
+    return kj::READY_NOW;
+  }
+
  private:
   kj::Promise<void> send(SubmitContext context, SpaceRoute route, CommandBytes command, std::uint32_t timeout_ms,
                          kj::Own<CallScope> scope) {

@@ -1,45 +1,21 @@
-// The NODE file as text: "key = value" lines, the last of which is the checksum of all before it. Small enough to be
-// read and, with care, understood by a person at three in the morning.
-#include <algorithm>
-#include <charconv>
-#include <map>
-
+// The NODE file as text.
+//
+// Format version 1 is that of a cluster of one node, and stays: the version before this one opens it. Version 2 has `nodes`
+// and `name` beside it.
+#include "cluster/identity/checked_text.h"
 #include "cluster/identity/node_identity.h"
-#include "storage/base/checksum.h"
 #include "storage/base/hex.h"
 
 namespace engram {
 namespace {
 
-constexpr std::string_view checksum_key = "checksum = ";
-
-template <typename T>
-bool parse_number_as(std::string_view text, int base, T& value) {
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  return error == std::errc() && !text.empty() && end == text.data() + text.size();
+bool is_name(std::string_view name) {
+  constexpr std::size_t max_name_bytes = 63;
+  return !name.empty() && name.size() <= max_name_bytes;
 }
 
-using Lines = std::map<std::string_view, std::string_view>;
-
-/// "key = value" lines without comments. False if a line is none.
-bool split_lines(std::string_view text, Lines& lines) {
-  while (!text.empty()) {
-    std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.empty() || line.front() == '#') continue;
-    std::size_t equals = line.find(" = ");
-    if (equals == std::string_view::npos) return false;
-    lines[line.substr(0, equals)] = line.substr(equals + 3);
-  }
-  return true;
-}
-
-bool take_fields(const Lines& lines, NodeIdentity& identity) {
-  auto value = [&lines](std::string_view key) {
-    auto found = lines.find(key);
-    return found == lines.end() ? std::string_view() : found->second;
-  };
+bool take_fields(const TextLines& lines, NodeIdentity& identity) {
+  auto value = [&lines](std::string_view key) { return value_of(lines, key); };
   return parse_hex(value("cluster_id"), identity.cluster_id.bytes) &&
          parse_hex(value("disk_id"), identity.disk_id.bytes) &&
          parse_number_as(value("log_id"), 16, identity.log_id) &&
@@ -49,11 +25,10 @@ bool take_fields(const Lines& lines, NodeIdentity& identity) {
          identity.partitions <= 65536 && identity.ordinal <= 65535 && identity.log_id != 0;
 }
 
-Status damaged(const std::string& path, const char* what) {
-  return {Code::corrupt,
-          path + " is damaged (" + what +
-              "): restore this file from a backup of this volume; do not delete it, since the data in its "
-              "directory cannot be told apart from another node's without it"};
+bool take_cluster_fields(const TextLines& lines, NodeIdentity& identity) {
+  identity.name = value_of(lines, "name");
+  return parse_number_as(value_of(lines, "nodes"), 10, identity.nodes) && is_name(identity.name) &&
+         identity.ordinal < identity.nodes && identity.nodes <= identity.partitions;
 }
 
 }  // namespace
@@ -69,28 +44,28 @@ std::string format_identity(const NodeIdentity& identity) {
   out += "disk_id = " + identity.disk_id.hex() + "\n";
   out += "log_id = " + hex(identity.log_id) + "\n";
   out += "ordinal = " + std::to_string(identity.ordinal) + "\n";
+  if (identity.format_version >= NodeIdentity::cluster_format_version) {
+    out += "nodes = " + std::to_string(identity.nodes) + "\n";
+    out += "name = " + identity.name + "\n";
+  }
   out += "partitions = " + std::to_string(identity.partitions) + "\n";
   out += "created_ns = " + std::to_string(identity.created_ns) + "\n";
-  std::string checksum = hex(checksum64(as_bytes(out)));
-  return out + std::string(checksum_key) + checksum + "\n";
+  return with_checksum(out);
 }
 
 Result<NodeIdentity> parse_identity(std::string_view text, const std::string& path) {
-  std::size_t at = text.rfind(checksum_key);
-  if (at == std::string_view::npos) return damaged(path, "no checksum");
-  if (text.substr(at) != std::string(checksum_key) + hex(checksum64(as_bytes(text.substr(0, at)))) + "\n")
-    return damaged(path, "the checksum does not fit");
-  Lines lines;
+  const CheckedTextKind kind{path,
+                             "restore this file from a backup of this volume; do not delete it, since the data in its "
+                             "directory cannot be told apart from another node's without it",
+                             NodeIdentity::current_format_version};
+  Result<TextLines> lines = parse_checked_text(text, kind);
+  if (!lines.ok()) return lines.status();
   NodeIdentity identity;
-  if (!split_lines(text.substr(0, at), lines) || !parse_number_as(lines["format_version"], 10, identity.format_version))
-    return damaged(path, "no format version");
-  // The version first: what a newer format looks like is not known here.
-  if (identity.format_version > NodeIdentity::current_format_version)
-    return Status(Code::unsupported, path + " has format version " + std::to_string(identity.format_version) +
-                                         ", this engram knows up to " +
-                                         std::to_string(NodeIdentity::current_format_version) +
-                                         ": start the newer engram that wrote it");
-  if (!take_fields(lines, identity)) return damaged(path, "a field is missing or out of range");
+  (void)parse_number_as(value_of(*lines, "format_version"), 10, identity.format_version);  // that was checked
+  bool is_whole = take_fields(*lines, identity);
+  if (identity.format_version >= NodeIdentity::cluster_format_version)
+    is_whole = is_whole && take_cluster_fields(*lines, identity);
+  if (!is_whole) return kind.damaged("a field is missing or out of range");
   return identity;
 }
 

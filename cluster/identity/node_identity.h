@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,15 +26,19 @@ struct Id128 {
 };
 
 struct NodeIdentity {
-  /// What this version makes. A directory with a higher number is refused: an older engine must not touch it.
-  static constexpr std::uint32_t current_format_version = 1;
+  /// The newest that this version knows. A directory with a higher number is refused: an older engine must not touch it.
+  static constexpr std::uint32_t current_format_version = 2;
+  /// What a node of several is written with. A single one has 1, so that the version before clusters opens it too.
+  static constexpr std::uint32_t cluster_format_version = 2;
 
-  std::uint32_t format_version = current_format_version;
+  std::uint32_t format_version = 1;
   Id128 cluster_id;          // the same on all nodes of a cluster
   Id128 disk_id;             // of this volume: an empty volume gets a new one and is never trusted as the old one
   std::uint64_t log_id = 0;  // kept in every log segment, so that a foreign segment is told apart; never 0
   std::uint32_t ordinal = 0;
-  std::uint32_t partitions = 1;
+  std::uint32_t nodes = 1;        // of the cluster
+  std::string name = "engram";    // of the cluster: the node's without its ordinal. A single node's is not kept
+  std::uint32_t partitions = 1;   // of the cluster
   std::int64_t created_ns = 0;
 
   bool operator==(const NodeIdentity&) const = default;
@@ -44,14 +49,23 @@ struct IdentityOptions {
   std::uint32_t ordinal = 0;
   std::uint32_t partitions = 0;  // 0: whatever the directory has, or `default_partitions` for a new one
   std::uint32_t default_partitions = 1;
+  std::uint32_t nodes = 1;
+  std::string name = "engram";  // as cluster/config lets it be
+  /// Of a cluster that is there already: a new directory becomes a part of it, and one of another cluster is refused. None:
+  /// a new directory is a new cluster.
+  std::optional<Id128> cluster_id = std::nullopt;
 };
 
 /// The right to use a data directory; held while it lives. The lock ends with the process, however that ends.
 class NodeDirectory {
  public:
+  /// Whether `open` would make it, so that the other nodes can be asked for their cluster's id first. Changes nothing and
+  /// takes no lock. Error corrupt: there is data without a NODE file, which `open` would refuse.
+  static Result<bool> is_new(const std::string& data_dir, Files& files);
+
   /// Opens or makes the directory. Errors, all with the directory's name and what to do: unavailable (in use: names the
-  /// process if it can be seen; or read-only), invalid_argument (another ordinal or number of partitions than
-  /// configured: names both), unsupported (newer format), corrupt, permission_denied, disk_full.
+  /// process if it can be seen; or read-only), invalid_argument (another cluster, number of nodes, ordinal, number of
+  /// partitions or name than configured: names both), unsupported (newer format), corrupt, permission_denied, disk_full.
   static Result<NodeDirectory> open(const IdentityOptions& options, Files& files, Random& random, const Clock& clock);
 
   /// For offline tools that change nothing: takes the lock of an existing directory and checks integrity and format only.
@@ -64,13 +78,18 @@ class NodeDirectory {
   /// True if `open` made it just now.
   [[nodiscard]] bool created() const { return created_; }
 
+  /// How often an engine was started on this volume, this time included; to be called once by each, and never by offline
+  /// tools. Errors: see raise_start_count (start_count.h).
+  Result<std::uint64_t> count_start(Files& files) const;
+
  private:
-  NodeDirectory(std::unique_ptr<FileLock> lock, NodeIdentity identity, bool created)
-      : lock_(std::move(lock)), identity_(identity), created_(created) {}
+  NodeDirectory(std::unique_ptr<FileLock> lock, std::string data_dir, NodeIdentity identity, bool created)
+      : lock_(std::move(lock)), data_dir_(std::move(data_dir)), identity_(std::move(identity)), created_(created) {}
 
   static Result<NodeDirectory> open_existing(const std::string& data_dir, OpenMode mode, Files& files);
 
   std::unique_ptr<FileLock> lock_;
+  std::string data_dir_;
   NodeIdentity identity_;
   bool created_ = false;
 };

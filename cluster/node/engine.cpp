@@ -68,7 +68,8 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Files& files
   if (!log.ok()) return log.status();
   engine->log_ = std::move(log).value();
   engine->first_log_ = engine->log_->stats();
-  if (Status status = check_stores_are_there(files, config.data.dir, engine->options_.identity.partitions); !status.ok())
+  const EngineOptions& own = engine->options_;
+  if (Status status = check_stores_are_there(files, config.data.dir, owned_by(*own.map, own.identity.ordinal)); !status.ok())
     return status;
   if (Status status = engine->open_stores(random); !status.ok()) return status;
   if (Status status = engine->replay(files); !status.ok()) return status;
@@ -79,22 +80,23 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Files& files
 
 Status Engine::open_stores(Random& random) {
   const Config& config = options_.config;
-  std::uint32_t partitions = options_.identity.partitions;
-  for (std::uint16_t i = 0; i < partitions; ++i) {
+  std::vector<PartitionId> own = owned_by(*options_.map, options_.identity.ordinal);
+  auto count = static_cast<std::uint32_t>(own.size());
+  for (PartitionId partition : own) {
     WarmOptions warm;
-    warm.path = warm_store_path(config.data.dir, {i});
+    warm.path = warm_store_path(config.data.dir, partition);
     warm.initial_map_bytes = config.warm.initial_map_bytes;
     auto store = WarmStore::open(warm);
     if (!store.ok()) return store.status();
     CoreOptions core;
-    core.self = {i};
-    core.partitions = partitions;
-    core.hot_bytes = config.hot.bytes / partitions;
+    core.self = partition;
+    core.partitions = options_.map->partitions();
+    core.hot_bytes = config.hot.bytes / count;
     core.sessions.ttl_ns = config.limits.session_ttl_ms * 1'000'000;
     core.sessions.max_sessions = config.limits.max_sessions;
     std::uint64_t seed = 0;
     random.fill(std::as_writable_bytes(std::span(&seed, 1)));
-    runtimes_.push_back(std::make_unique<PartitionRuntime>(core, partition_limits(config, partitions),
+    runtimes_.push_back(std::make_unique<PartitionRuntime>(core, partition_limits(config, count),
                                                            std::move(store).value(), services_, clock_, seed));
   }
   return {};
@@ -104,7 +106,7 @@ Status Engine::replay(Files& files) {
   Failpoints::hit("replay.before");
   std::int64_t started = clock_.monotonic_ns();
   std::vector<Replayed> partitions;
-  std::size_t write_back_bytes = partition_limits(options_.config, options_.identity.partitions).write_back_bytes;
+  std::size_t write_back_bytes = partition_limits(options_.config, static_cast<std::uint32_t>(runtimes_.size())).write_back_bytes;
   for (auto& runtime : runtimes_) {
     PartitionCore& core = runtime->partition().core();
     if (Status status = core.open(&runtime->store()); !status.ok()) return status;
@@ -132,9 +134,20 @@ void Engine::start_actors() {
   system_ = std::make_unique<caf::actor_system>(*system_config_);
   loaders_ = std::make_unique<BlockingPool>(loader_threads);
   writers_ = std::make_unique<BlockingPool>(1);
+  start_services();
+  services_.partitions.resize(options_.map->partitions());
+  for (auto& runtime : runtimes_)
+    services_.partitions[runtime->id().value] = system_->spawn<PartitionActor>(runtime.get());
+  start_log();
+  if (options_.partitions_open) options_.partitions_open(*this);
+  settle();
+}
+
+void Engine::start_services() {
   services_.inbox = &inbox_;
   services_.loaders = loaders_.get();
   services_.writers = writers_.get();
+  services_.others = options_.others;
   services_.fatal = options_.fatal;
   services_.observe_write_back = [this](std::size_t records, std::int64_t elapsed_ns) {
     metrics_.write_back.batches.add();
@@ -150,12 +163,16 @@ void Engine::start_actors() {
   services_.report_unreadable = [](PartitionId partition, const Status& status) {
     log_event(LogLevel::error, "warm store cannot be read", {{"partition", partition.value}, {"error", status.message()}});
   };
-  for (auto& runtime : runtimes_) services_.partitions.push_back(system_->spawn<PartitionActor>(runtime.get()));
+}
+
+void Engine::start_log() {
   LogActorOptions log;
   log.log = log_.get();
   log.inbox = &inbox_;
   log.gauges = &log_gauges_;
   log.partitions = services_.partitions;
+  for (std::uint32_t i = 0; i < options_.map->partitions(); ++i)
+    log.ownership_epochs.push_back(options_.map->epoch({static_cast<std::uint16_t>(i)}));
   log.fatal = options_.fatal;
   log.busy_poll_ns = static_cast<std::int64_t>(options_.config.listen.busy_poll_us) * 1000;
   log.observe = [this](std::int64_t sync_ns, std::size_t records) {
@@ -166,21 +183,24 @@ void Engine::start_actors() {
   };
   services_.log = system_->spawn<LogActor, caf::detached>(std::move(log));
   // A partition that nobody writes to never tells the log: its share of old segments has to be known from the start.
-  for (auto& runtime : runtimes_) {
-    Released stored{runtime->partition().core().graph().self(), runtime->store().synced_lsn()};
-    deliver(services_.log, std::make_shared<Released>(stored), nullptr);
-  }
+  for (auto& runtime : runtimes_)
+    deliver(services_.log, std::make_shared<Released>(Released{runtime->id(), runtime->store().synced_lsn()}), nullptr);
+}
+
+/// Whoever is let in then sees nothing of before the start change any more. A full disk may keep decisions from being
+/// logged, and other nodes may be away: reads go on without them.
+void Engine::settle() {
   Answers settled;
   for (std::size_t i = 0; i < runtimes_.size(); ++i)
-    send({static_cast<std::uint16_t>(i)}, RecoveredMail{stored_[i], settled.port()}, nullptr);
-  // Whoever is let in then sees nothing of before the start change any more. A full disk may keep decisions from being
-  // logged: reads go on without them.
+    send(runtimes_[i]->id(), RecoveredMail{stored_[i], settled.port()}, nullptr);
   if (!settled.wait_until(std::chrono::steady_clock::now() + settle_timeout))
     log_event(LogLevel::warn, "transactions of before the start are still open", {});
 }
 
-void Engine::send(PartitionId to, Mail mail, caf::execution_unit* unit) {
-  deliver(services_.partitions[to.value], std::make_shared<Mail>(std::move(mail)), unit);
+std::vector<Engine::OwnPartition> Engine::own() {
+  std::vector<OwnPartition> own;
+  for (auto& runtime : runtimes_) own.push_back({runtime->id(), runtime->partition().gauges(), runtime->store()});
+  return own;
 }
 
 Status Engine::shut_down(std::int64_t timeout_ms) {
@@ -190,10 +210,12 @@ Status Engine::shut_down(std::int64_t timeout_ms) {
   bool in_time = true;
   for (int round = 0; in_time && round < 2; ++round) {
     Answers flushed;
-    for (std::uint16_t i = 0; i < runtimes_.size(); ++i) send({i}, FlushMail{flushed.port()}, nullptr);
+    for (auto& runtime : runtimes_) send(runtime->id(), FlushMail{flushed.port()}, nullptr);
     in_time = flushed.wait_until(deadline);
   }
-  for (auto& partition : services_.partitions) caf::anon_send_exit(partition, caf::exit_reason::user_shutdown);
+  if (options_.partitions_close) options_.partitions_close();
+  for (auto& partition : services_.partitions)
+    if (partition != nullptr) caf::anon_send_exit(partition, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(services_.log, caf::exit_reason::user_shutdown);
   writers_.reset();  // what they still tell the partitions goes nowhere
   loaders_.reset();

@@ -10,22 +10,31 @@
 #include "actors/partition/partition_actor.h"
 #include "cluster/config/config.h"
 #include "cluster/identity/node_identity.h"
+#include "cluster/map/partition_map.h"
 #include "cluster/operations/metrics.h"
 #include "storage/base/random.h"
 #include "storage/files/files.h"
 
 namespace engram {
 
+class Engine;
+
 struct EngineOptions {
   Config config;
   NodeIdentity identity;
   unsigned cores = 1;  // that this process may use
   std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> replay_progress;
+  const PartitionMap* map = nullptr;  // which partitions are this node's
+  MailRoute* others = nullptr;        // to partitions of other nodes; null: there is one node
+  /// The partitions take mail from now on, and what is left of before the start can be settled with other nodes.
+  std::function<void(Engine&)> partitions_open;
+  /// At the end, when all is written back: no mail of other nodes may come any more.
+  std::function<void()> partitions_close;
   /// Called when the engine must not go on (the log failed, stored data is damaged): has to end the process.
   std::function<void(const Status&)> fatal;
 };
 
-/// What one of `partitions` partitions may hold back. All together they keep to `hot.bytes`, however many they are.
+/// What one of a node's `partitions` partitions may hold back. All together they keep to `hot.bytes`, however many they are.
 PartitionLimits partition_limits(const Config& config, std::uint32_t partitions);
 
 class Engine {
@@ -34,12 +43,19 @@ class Engine {
                                               Metrics& metrics);
   ~Engine();
 
-  [[nodiscard]] std::uint32_t partitions() const { return static_cast<std::uint32_t>(runtimes_.size()); }
-  /// Hands mail to a partition; on `unit`'s thread if the partition is idle and `unit` is not null.
-  void send(PartitionId to, Mail mail, caf::execution_unit* unit);
+  /// Of the cluster.
+  [[nodiscard]] std::uint32_t partitions() const { return options_.map->partitions(); }
+  [[nodiscard]] const PartitionMap& map() const { return *options_.map; }
+  /// Hands mail to a partition, wherever it is; on `unit`'s thread if it is here and idle and `unit` is not null.
+  void send(PartitionId to, Mail mail, caf::execution_unit* unit) { deliver_mail(services_, to, std::move(mail), unit); }
   caf::actor_system& actors() { return *system_; }
-  [[nodiscard]] const PartitionGauges& gauges(PartitionId id) { return runtimes_[id.value]->partition().gauges(); }
-  WarmStore& store(PartitionId id) { return runtimes_[id.value]->store(); }
+  struct OwnPartition {
+    PartitionId id;
+    const PartitionGauges& gauges;
+    WarmStore& store;
+  };
+  /// This node's.
+  [[nodiscard]] std::vector<OwnPartition> own();
   CommandLog& log() { return *log_; }
   [[nodiscard]] std::size_t log_inbox() const { return inbox_.waiting(); }
 
@@ -54,17 +70,20 @@ class Engine {
   Status open_stores(Random& random);
   Status replay(Files& files);
   void start_actors();
+  void start_services();
+  void start_log();
+  void settle();
   void register_metrics();
 
   EngineOptions options_;
   const Clock& clock_;
   Metrics& metrics_;
   std::unique_ptr<CommandLog> log_;
-  std::vector<Lsn> stored_;  // what the warm stores had at start
+  std::vector<Lsn> stored_;  // what the warm stores had at start, parallel to runtimes_
   LogInbox inbox_;
   LogGauges log_gauges_;
   PartitionServices services_;
-  std::vector<std::unique_ptr<PartitionRuntime>> runtimes_;
+  std::vector<std::unique_ptr<PartitionRuntime>> runtimes_;  // this node's partitions, in order
   std::unique_ptr<BlockingPool> loaders_;
   std::unique_ptr<BlockingPool> writers_;
   std::unique_ptr<caf::actor_system_config> system_config_;

@@ -17,14 +17,14 @@ void Engine::register_metrics() {
     registrations_.push_back(
         metrics_.add({std::move(name), std::move(help), MetricKind::gauge, std::move(labels), std::move(value)}));
   };
-  for (std::uint16_t i = 0; i < runtimes_.size(); ++i) {
-    std::map<std::string, std::string> label{{"partition", std::to_string(i)}};
-    const PartitionGauges& gauges = runtimes_[i]->partition().gauges();
+  for (auto& own : runtimes_) {
+    const PartitionRuntime* runtime = own.get();
+    std::map<std::string, std::string> label{{"partition", std::to_string(own->id().value)}};
+    const PartitionGauges& gauges = own->partition().gauges();
     auto of = [](const std::atomic<std::uint64_t>& value) { return [&value] { return read(value); }; };
     add("partition_applied_lsn", "LSN of the last applied command.", label, of(gauges.applied_lsn));
     add("partition_pending_commands", "Commands that the partition has taken and not applied yet.",
         label, of(gauges.pending_records));
-    const PartitionRuntime* runtime = runtimes_[i].get();
     add("partition_mailbox_depth", "Messages that wait in the partition's mailbox.", label,
         [runtime] { return static_cast<double>(runtime->mailbox_depth()); });
     add("partition_waiting_reads", "Requests that wait for the warm store or for a lock.", label, of(gauges.waiting_reads));
@@ -33,7 +33,7 @@ void Engine::register_metrics() {
     add("partition_spaces", "Spaces known.", label, of(gauges.spaces));
     add("partition_hot_bytes", "Memory of the hot tier.", label, of(gauges.hot_bytes));
     add("partition_hot_vertices", "Vertices in memory.", label, of(gauges.hot_vertices));
-    WarmStore* store = &runtimes_[i]->store();
+    WarmStore* store = &own->store();
     add("warm_map_bytes", "Size of the LMDB map.", label,
         [store] { return static_cast<double>(store->sizes().map_bytes); });
     add("warm_used_bytes", "LMDB pages in use.", label,

@@ -21,6 +21,8 @@ namespace {
   ::_exit(70);
 }
 
+constexpr std::int64_t known_wait_ms = 3'000;  // for other nodes at the start, so that one who refuses us is heard
+
 void report_reload(const char* what, const Result<bool>& changed) {
   if (!changed.ok()) {
     log_event(LogLevel::error, "reload failed: the old ones stay in use", {{"what", what}, {"error", changed.status().message()}});
@@ -34,14 +36,10 @@ void report_reload(const char* what, const Result<bool>& changed) {
 Status Node::start() {
   log_event(LogLevel::info, "starting", {{"version", engram_version()}, {"data", config_.data.dir}});
   for (const std::string& warning : loaded_.warnings) log_event(LogLevel::warn, "configuration", {{"warning", warning}});
-  IdentityOptions identity;
-  identity.data_dir = config_.data.dir;
-  identity.ordinal = static_cast<std::uint32_t>(config_.node.ordinal);
-  identity.partitions = static_cast<std::uint32_t>(config_.node.partitions);
-  identity.default_partitions = loaded_.machine.cores;
-  auto directory = NodeDirectory::open(identity, files_, random_, clock_);
-  if (!directory.ok()) return directory.status();
-  directory_ = std::make_unique<NodeDirectory>(std::move(*directory));
+  auto membership =
+      Membership::open(loaded_, files_, random_, clock_, [this](const Status& status) { fail(status); });
+  if (!membership.ok()) return membership.status();
+  membership_ = std::move(*membership);
   if (Status status = open_security(); !status.ok()) return status;
   if (Status status = open_operations(); !status.ok()) return status;
   if (Status status = open_engine(); !status.ok()) return status;
@@ -53,8 +51,13 @@ Status Node::start() {
   services_.tokens = tokens_.get();
   services_.tls = tls_.get();
   services_.limiter = &limiter_;
-  services_.node = directory_->identity().ordinal;
+  services_.node = membership_->identity().ordinal;
   services_.status = [this] { return status_.text(); };
+  services_.forget_volume = [this](std::uint32_t ordinal) {
+    Peers* peers = membership_->peers();
+    return peers != nullptr ? peers->forget_volume(ordinal)
+                            : Status(Code::invalid_argument, "This engine is a single node: it knows no other volumes.");
+  };
   auto gateway = Gateway::start(services_);
   if (!gateway.ok()) return gateway.status();
   gateway_ = std::move(*gateway);
@@ -64,8 +67,13 @@ Status Node::start() {
              {"unix", config_.listen.unix},
              {"operations", operations_ == nullptr ? "none" : operations_->endpoint().text()},
              {"data", config_.data.dir},
-             {"partitions", engine_->partitions()}});
+             {"partitions", engine_->own().size()}});
   return {};
+}
+
+void Node::fail(const Status& status) {
+  readiness_.fail(status.message());
+  stop_at_once(status);
 }
 
 Status Node::open_security() {
@@ -84,10 +92,11 @@ Status Node::open_security() {
 
 Status Node::open_operations() {
   status_.set_section("node", [this](nlohmann::json& out) {
-    const NodeIdentity& identity = directory_->identity();
+    const NodeIdentity& identity = membership_->identity();
     out["version"] = engram_version();
     out["ordinal"] = identity.ordinal;
     out["cluster_id"] = identity.cluster_id.hex();
+    out["nodes"] = identity.nodes;
     out["partitions"] = identity.partitions;
     out["data_dir"] = config_.data.dir;
     out["phase"] = phase_name(readiness_.phase());
@@ -120,7 +129,22 @@ Status Node::open_operations() {
 Status Node::open_engine() {
   EngineOptions options;
   options.config = config_;
-  options.identity = directory_->identity();
+  options.identity = membership_->identity();
+  options.map = &membership_->map();
+  Peers* peers = membership_->peers();
+  Status peers_opened;
+  if (peers != nullptr) {
+    options.others = peers;
+    options.partitions_open = [&, this](Engine& engine) {
+      peer_unit_ = std::make_unique<InlineUnit>(&engine.actors());
+      peers_opened = peers->open([this, &engine](PartitionId to, Mail mail) {
+        engine.send(to, std::move(mail), peer_unit_.get());
+        peer_unit_->run();
+      });
+      if (peers_opened.ok()) peers_opened = peers->wait_until_known(known_wait_ms);
+    };
+    options.partitions_close = [peers] { peers->close(); };
+  }
   options.cores = loaded_.machine.cores;
   last_progress_ns_ = clock_.monotonic_ns();  // who is ready within a second has nothing to tell
   options.replay_progress = [this](std::uint64_t done, std::uint64_t total) {
@@ -129,31 +153,13 @@ Status Node::open_engine() {
     last_progress_ns_ = clock_.monotonic_ns();
     log_event(LogLevel::info, "replaying the log", {{"done_bytes", done}, {"total_bytes", total}});
   };
-  options.fatal = [this](const Status& status) {
-    readiness_.fail(status.message());
-    stop_at_once(status);
-  };
+  options.fatal = [this](const Status& status) { fail(status); };
   auto engine = Engine::open(std::move(options), files_, clock_, random_, metrics_);
   if (!engine.ok()) return engine.status();
   engine_ = std::move(*engine);
+  if (!peers_opened.ok()) return peers_opened;
   live_engine_ = engine_.get();
-  status_.set_section("partitions", [this](nlohmann::json& out) {
-    out = nlohmann::json::array();
-    for (std::uint16_t i = 0; i < engine_->partitions(); ++i) {
-      const PartitionGauges& gauges = engine_->gauges({i});
-      out.push_back({{"partition", i},
-                     {"applied_lsn", gauges.applied_lsn.load()},
-                     {"hot_bytes", gauges.hot_bytes.load()},
-                     {"hot_vertices", gauges.hot_vertices.load()},
-                     {"dirty_bytes", gauges.dirty_bytes.load()},
-                     {"pending_commands", gauges.pending_records.load()},
-                     {"transactions", gauges.transactions.load()},
-                     {"sessions", gauges.sessions.load()},
-                     {"spaces", gauges.spaces.load()},
-                     {"warm_used_bytes", engine_->store({i}).sizes().used_bytes},
-                     {"warm_synced_lsn", engine_->store({i}).synced_lsn().value}});
-    }
-  });
+  show_partitions();
   status_.set_section("log", [this](nlohmann::json& out) {
     LogStats stats = engine_->log().stats();
     out = {{"end_position", stats.end_position}, {"records", stats.records},   {"groups", stats.groups},
@@ -161,6 +167,28 @@ Status Node::open_engine() {
            {"archive_error", stats.archive_error}};
   });
   return {};
+}
+
+void Node::show_partitions() {
+  status_.set_section("partitions", [this](nlohmann::json& out) {
+    out = nlohmann::json::array();
+    for (const auto& [id, gauges, store] : engine_->own())
+      out.push_back({{"partition", id.value},
+                     {"epoch", engine_->map().epoch(id)},
+                     {"applied_lsn", gauges.applied_lsn.load()},
+                     {"hot_bytes", gauges.hot_bytes.load()},
+                     {"hot_vertices", gauges.hot_vertices.load()},
+                     {"dirty_bytes", gauges.dirty_bytes.load()},
+                     {"pending_commands", gauges.pending_records.load()},
+                     {"transactions", gauges.transactions.load()},
+                     {"in_doubt", gauges.in_doubt.load()},
+                     {"sessions", gauges.sessions.load()},
+                     {"spaces", gauges.spaces.load()},
+                     {"warm_used_bytes", store.sizes().used_bytes},
+                     {"warm_synced_lsn", store.synced_lsn().value}});
+  });
+  if (Peers* peers = membership_->peers())
+    status_.set_section("peers", [peers](nlohmann::json& out) { out = peers->status(); });
 }
 
 /// To be called when all files of the engine are open.
@@ -177,22 +205,26 @@ void Node::reload() {
   auto done = [](const Status& status) { return status.ok() ? Result<bool>(true) : Result<bool>(status); };
   if (tokens_ != nullptr) report_reload("tokens", done(tokens_->reload()));
   if (tls_ != nullptr) report_reload("certificate", done(tls_->reload()));
+  if (TlsFiles* peers = membership_->tls()) report_reload("certificate between nodes", done(peers->reload()));
 }
 
 void Node::reload_if_changed() {
   if (tokens_ != nullptr) report_reload("tokens", tokens_->reload_if_changed());
   if (tls_ != nullptr) report_reload("certificate", tls_->reload_if_changed());
+  if (TlsFiles* peers = membership_->tls()) report_reload("certificate between nodes", peers->reload_if_changed());
 }
 
 Status Node::stop() {
   std::int64_t started = clock_.monotonic_ns();
   readiness_.draining();
   log_event(LogLevel::info, "stopping");
+  if (membership_->peers() != nullptr) membership_->peers()->drain();
   gateway_->drain(config_.shutdown.timeout_ms / 3);
   gateway_.reset();
   std::int64_t left = config_.shutdown.timeout_ms - (clock_.monotonic_ns() - started) / 1'000'000;
   status_.remove_section("partitions");
   status_.remove_section("log");
+  status_.remove_section("peers");
   Status status = engine_->shut_down(std::max<std::int64_t>(left - 1000, 1000));
   readiness_.stopping();
   operations_.reset();

@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "actors/runtime/inline_unit.h"
 #include "cluster/config/load.h"
 #include "cluster/gateway/gateway.h"
-#include "cluster/identity/node_identity.h"
 #include "cluster/node/engine.h"
+#include "cluster/node/membership.h"
 #include "cluster/operations/operations_server.h"
 #include "cluster/operations/status_document.h"
 #include "storage/files/posix_files.h"
@@ -46,6 +47,8 @@ class Node {
   Status open_security();
   Status open_operations();
   Status open_engine();
+  void show_partitions();
+  [[noreturn]] void fail(const Status& status);
   void leave_room_for_files();
 
   const LoadedConfig& loaded_;
@@ -58,10 +61,11 @@ class Node {
   std::vector<MetricRegistration> registrations_;
   StatusDocument status_;
   AttemptLimiter limiter_{clock_};
-  std::unique_ptr<NodeDirectory> directory_;
+  std::unique_ptr<Membership> membership_;
   std::unique_ptr<TokenStore> tokens_;
   std::unique_ptr<TlsFiles> tls_;
   std::unique_ptr<OperationsServer> operations_;
+  std::unique_ptr<InlineUnit> peer_unit_;  // of the thread on which mail of other nodes comes
   std::unique_ptr<Engine> engine_;
   std::atomic<Engine*> live_engine_{nullptr};  // for the operations port, which is there before the engine
   GatewayServices services_;

@@ -78,7 +78,7 @@ Status replay_partition(Replayed& partition, ReplayQueue& queue) {
 }
 
 Result<std::uint64_t> read_log(Files& files, const ReplayOptions& options, LsnSequence sequence,
-                               std::vector<ReplayQueue>& queues) {
+                               const std::vector<std::size_t>& queue_of, std::vector<ReplayQueue>& queues) {
   LogReaderOptions log;
   log.dir = options.data_dir;
   log.log_id = options.log_id;
@@ -100,14 +100,15 @@ Result<std::uint64_t> read_log(Files& files, const ReplayOptions& options, LsnSe
     auto more = (*reader)->next(record);
     if (!more.ok()) return more.status();
     if (!*more) break;
-    if (Status status = sequence.next(record.partition, record.lsn); !status.ok()) return status;
+    if (Status status = sequence.next(record.partition, record.lsn, record.epoch); !status.ok()) return status;
     if (sequence.is_stored(record.partition, record.lsn)) continue;
-    std::vector<LoggedCommand>& batch = batches[record.partition.value];
+    std::size_t queue = queue_of[record.partition.value];
+    std::vector<LoggedCommand>& batch = batches[queue];
     batch.push_back({record.lsn, record.accepted_ns, CommandBytes::copy_of(record.payload)});
-    bytes[record.partition.value] += record.payload.size();
-    if (batch.size() >= batch_records || bytes[record.partition.value] >= batch_bytes) {
-      queues[record.partition.value].push(std::exchange(batch, {}));
-      bytes[record.partition.value] = 0;
+    bytes[queue] += record.payload.size();
+    if (batch.size() >= batch_records || bytes[queue] >= batch_bytes) {
+      queues[queue].push(std::exchange(batch, {}));
+      bytes[queue] = 0;
     }
     ++replayed;
   }
@@ -125,12 +126,12 @@ std::string warm_store_path(const std::string& data_dir, PartitionId partition) 
   return data_dir + "/warm/p" + std::to_string(partition.value);
 }
 
-Status check_stores_are_there(Files& files, const std::string& data_dir, std::uint32_t partitions) {
+Status check_stores_are_there(Files& files, const std::string& data_dir, const std::vector<PartitionId>& partitions) {
   auto segments = list_segments(files, data_dir);
   if (!segments.ok()) return segments.status();
   if (segments->empty() || segments->front().first_position.value == 0) return {};
-  for (std::uint32_t i = 0; i < partitions; ++i) {
-    std::string path = warm_store_path(data_dir, {static_cast<std::uint16_t>(i)});
+  for (PartitionId partition : partitions) {
+    std::string path = warm_store_path(data_dir, partition);
     if (files.exists(warm_data_file(path))) continue;
     return {Code::corrupt, "the warm store " + path + " is missing, and the log begins behind the segments that would " +
                                "make it again" + put_back};
@@ -138,13 +139,24 @@ Status check_stores_are_there(Files& files, const std::string& data_dir, std::ui
   return {};
 }
 
-Status LsnSequence::next(PartitionId partition, Lsn lsn) {
-  if (partition.value >= last_.size())
+LsnSequence::LsnSequence(const std::map<PartitionId, Lsn>& stored) {
+  if (!stored.empty()) places_.resize(stored.rbegin()->first.value + std::size_t{1});
+  for (auto [partition, lsn] : stored) places_[partition.value] = {true, lsn, {}, 0};
+}
+
+void LsnSequence::skip_to_anywhere() {
+  anywhere_ = true;
+  whole_ = false;
+  for (Place& place : places_) place.last = {}, place.epoch = 0;
+}
+
+Status LsnSequence::next(PartitionId partition, Lsn lsn, std::uint32_t epoch) {
+  if (partition.value >= places_.size() || !places_[partition.value].here)
     return {Code::corrupt,
             "The log has a record of partition " + std::to_string(partition.value) + ", which this node has not."};
-  Lsn& last = last_[partition.value];
-  bool first = last.value == 0;
-  std::uint64_t before = first ? stored_[partition.value].value : last.value;
+  Place& place = places_[partition.value];
+  bool first = place.last.value == 0;
+  std::uint64_t before = first ? place.stored.value : place.last.value;
   bool follows = first ? anywhere_ || lsn.value <= before + 1 : lsn.value == before + 1;
   if (!follows && lsn.value <= before)
     return {Code::corrupt, "The log has record " + std::to_string(lsn.value) + " of partition " +
@@ -154,22 +166,36 @@ Status LsnSequence::next(PartitionId partition, Lsn lsn) {
     return {Code::corrupt, "The log of partition " + std::to_string(partition.value) + " misses the records " +
                                std::to_string(before + 1) + " to " + std::to_string(lsn.value - 1) +
                                put_back};
-  last = lsn;
+  if (epoch < place.epoch)
+    return {Code::corrupt, "Record " + std::to_string(lsn.value) + " of partition " + std::to_string(partition.value) +
+                               " was written under ownership " + std::to_string(epoch) + ", behind one of ownership " +
+                               std::to_string(place.epoch) +
+                               ": another node owned the partition by then; restore the log from a copy."};
+  place.last = lsn;
+  place.epoch = epoch;
   return {};
 }
 
 Status LsnSequence::end() const {
-  for (std::size_t i = 0; i < last_.size(); ++i)
-    if ((last_[i].value != 0 || whole_) && last_[i] < stored_[i])
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    const Place& place = places_[i];
+    if ((place.last.value != 0 || whole_) && place.last < place.stored)
       return {Code::corrupt, "The log of partition " + std::to_string(i) + " ends with record " +
-                                 std::to_string(last_[i].value) + ", but its warm store has record " +
-                                 std::to_string(stored_[i].value) + ": segments are missing" + put_back};
+                                 std::to_string(place.last.value) + ", but its warm store has record " +
+                                 std::to_string(place.stored.value) + ": segments are missing" + put_back};
+  }
   return {};
 }
 
 Result<std::uint64_t> replay_log(Files& files, const ReplayOptions& options, std::vector<Replayed>& partitions) {
-  std::vector<Lsn> stored;
-  for (const Replayed& partition : partitions) stored.push_back(partition.core->applied());
+  std::map<PartitionId, Lsn> stored;
+  std::vector<std::size_t> queue_of;  // by partition
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    PartitionId id = partitions[i].core->graph().self();
+    stored[id] = partitions[i].core->applied();
+    queue_of.resize(std::max<std::size_t>(queue_of.size(), id.value + std::size_t{1}));
+    queue_of[id.value] = i;
+  }
   std::vector<ReplayQueue> queues(partitions.size());
   std::vector<std::future<Status>> threads;
   for (std::size_t i = 0; i < partitions.size(); ++i)
@@ -178,7 +204,7 @@ Result<std::uint64_t> replay_log(Files& files, const ReplayOptions& options, std
       Status status = replay_partition(partition, queue);
       return warm.ok() ? status : warm;
     }));
-  auto replayed = read_log(files, options, LsnSequence(std::move(stored)), queues);
+  auto replayed = read_log(files, options, LsnSequence(stored), queue_of, queues);
   for (ReplayQueue& queue : queues) queue.push({});
   for (auto& thread : threads) {
     Status status = thread.get();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,27 +18,33 @@ std::string warm_store_path(const std::string& data_dir, PartitionId partition);
 
 /// A warm store that is gone is made again from the log, which then has to go back to its beginning. Error corrupt: it does
 /// not, and nothing would tell that the partition is empty. To be asked before the stores are opened, which makes them.
-Status check_stores_are_there(Files& files, const std::string& data_dir, std::uint32_t partitions);
+Status check_stores_are_there(Files& files, const std::string& data_dir, const std::vector<PartitionId>& partitions);
 
 /// Watches the records of a log go by: those of a partition come without a gap, and continue what its store has.
 class LsnSequence {
  public:
-  /// `stored`: what the partitions' warm stores have applied.
-  explicit LsnSequence(std::vector<Lsn> stored) : stored_(std::move(stored)), last_(stored_.size()) {}
+  /// `stored`: the partitions of the node, and what their warm stores have applied.
+  explicit LsnSequence(const std::map<PartitionId, Lsn>& stored);
 
-  /// Error corrupt: the partition is unknown, or records are missing before this one.
-  Status next(PartitionId partition, Lsn lsn);
-  [[nodiscard]] bool is_stored(PartitionId partition, Lsn lsn) const { return lsn <= stored_[partition.value]; }
+  /// Error corrupt: the partition is not of this node, records are missing before this one, or it was written under an older
+  /// ownership than the one before.
+  Status next(PartitionId partition, Lsn lsn, std::uint32_t epoch);
+  [[nodiscard]] bool is_stored(PartitionId partition, Lsn lsn) const { return lsn <= places_[partition.value].stored; }
   /// No segment of the log was moved away: it has to have every command.
   void expect_whole_log() { whole_ = true; }
   /// After damage: what comes next may begin anywhere.
-  void skip_to_anywhere() { anywhere_ = true, whole_ = false, last_.assign(last_.size(), {}); }
+  void skip_to_anywhere();
   /// At the end of the log. Error corrupt: a store has more than the log.
   Status end() const;
 
  private:
-  std::vector<Lsn> stored_;
-  std::vector<Lsn> last_;  // 0: none seen
+  struct Place {
+    bool here = false;
+    Lsn stored;
+    Lsn last;  // 0: none seen
+    std::uint32_t epoch = 0;
+  };
+  std::vector<Place> places_;  // by partition
   bool anywhere_ = false;
   bool whole_ = false;
 };
@@ -58,7 +65,7 @@ struct Replayed {
   Lsn cut;
 };
 
-/// `partitions`: all of the node, in order. Each is filled from its warm store and then gets its records, on a thread of its
+/// `partitions`: all of the node. Each is filled from its warm store and then gets its records, on a thread of its
 /// own. Memory is bounded by what is hot, as while serving: a log may be many times larger. Returns how many records were
 /// applied. Errors: corrupt, internal (the disk failed): the cores are not to be used.
 Result<std::uint64_t> replay_log(Files& files, const ReplayOptions& options, std::vector<Replayed>& partitions);

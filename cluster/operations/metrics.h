@@ -29,6 +29,7 @@ enum class Operation : std::uint8_t {
   submit,
   admin_submit,
   admin_statistics,
+  admin_forget_volume,
   get,
   neighbors,
   expand,

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <thread>
 
+#include "tests/support/cluster_flags.h"
 #include "tests/support/run_program.h"
 
 namespace engram::test {
@@ -14,6 +15,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto settle_timeout = std::chrono::seconds(60);
+constexpr std::uint32_t call_timeout_ms = 1000;
 constexpr unsigned lives_to_a_check = 10;
 constexpr int named_load_ms = 2500;  // a point that is not reached in this time is killed at random
 
@@ -31,7 +33,7 @@ client::Options client_options(const std::string& server) {
   client::Options options;
   options.server = server;
   options.backoff_max_ms = 50;
-  options.timeout_ms = 1000;  // so that a dead engine is noticed soon: whoever needs more asks again
+  options.timeout_ms = call_timeout_ms;  // so that a dead engine is noticed soon: whoever needs more asks again
   options.connect_wait_ms = 1000;
   return options;
 }
@@ -39,27 +41,58 @@ client::Options client_options(const std::string& server) {
 }  // namespace
 
 CrashCampaign::CrashCampaign(const CampaignOptions& options) : seed_(options.seed), random_(options.seed) {
-  setup_.data_dir = options.data_dir.empty() ? directory_ / "data" : options.data_dir;
-  setup_.socket = directory_ / "socket";
-  setup_.output = directory_ / "output";
-  setup_.flags = options.flags;
-  setup_.max_file_bytes = options.max_file_bytes;
-  start();
-  require_ready(*engine_);
+  for (unsigned i = 0; i < options.nodes; ++i) nodes_.push_back({setup_of(options, i), nullptr});
+  for (NodeProcess& node : nodes_) start_node(node, {});  // a new cluster waits for all of its nodes
+  for (NodeProcess& node : nodes_) require_ready(*node.engine);
   create_hubs();
   for (unsigned i = 1; i <= options.workers; ++i)
-    workers_.push_back(std::make_unique<LoadWorker>(i, setup_.server(), random_(), ledger_));
+    workers_.push_back(
+        std::make_unique<LoadWorker>(i, nodes_[i % nodes_.size()].setup.server(), random_(), ledger_));
 }
 
-void CrashCampaign::start(const std::vector<std::string>& environment) {
-  engine_.reset();
-  setup_.environment = usual_settings;
-  setup_.environment.insert(setup_.environment.end(), environment.begin(), environment.end());
-  engine_ = std::make_unique<EngineProcess>(setup_);
+EngineSetup CrashCampaign::setup_of(const CampaignOptions& options, unsigned node) {
+  std::string suffix = options.nodes == 1 ? "" : "-" + std::to_string(node);
+  EngineSetup setup;
+  setup.data_dir = options.data_dir.empty() ? directory_ / ("data" + suffix) : options.data_dir;
+  setup.socket = directory_ / ("socket" + suffix);
+  setup.output = directory_ / ("output" + suffix);
+  setup.flags = options.flags;
+  setup.max_file_bytes = options.max_file_bytes;
+  if (options.nodes == 1) return setup;
+  for (std::string& flag : cluster_flags(node, options.nodes)) setup.flags.push_back(std::move(flag));
+  return setup;
+}
+
+void CrashCampaign::start_node(NodeProcess& node, const std::vector<std::string>& environment) {
+  node.engine.reset();
+  node.setup.environment = usual_settings;
+  node.setup.environment.insert(node.setup.environment.end(), environment.begin(), environment.end());
+  node.engine = std::make_unique<EngineProcess>(node.setup);
+}
+
+/// The one that the last life was about lives again.
+void CrashCampaign::choose(unsigned node) {
+  if (node != chosen_ && !engine().running()) {
+    start();
+    require_ready(engine());
+  }
+  chosen_ = node;
+}
+
+void CrashCampaign::start(const std::vector<std::string>& environment) { start_node(nodes_[chosen_], environment); }
+
+bool CrashCampaign::all_running() {
+  return std::all_of(nodes_.begin(), nodes_.end(), [](NodeProcess& node) { return node.engine->running(); });
+}
+
+std::string CrashCampaign::outputs() const {
+  std::string all;
+  for (const NodeProcess& node : nodes_) all += node.engine->output() + "\n";
+  return all;
 }
 
 void CrashCampaign::create_hubs() {
-  auto client = client::Client::connect(client_options(setup_.server()));
+  auto client = client::Client::connect(client_options(nodes_.back().setup.server()));
   REQUIRE(client.ok());
   client::Batch batch;
   Effects effects;
@@ -83,21 +116,21 @@ bool CrashCampaign::wait_idle() {
   auto deadline = Clock::now() + settle_timeout;
   for (auto& worker : workers_) {
     while (!worker->idle()) {
-      if (!engine_->running()) return false;
-      INFO("seed " << seed_ << ", life " << lives_ << "\n" << engine_->output());
+      if (!all_running()) return false;
+      INFO("seed " << seed_ << ", life " << lives_ << "\n" << outputs());
       if (Clock::now() > deadline) FAIL("a change gets no answer from a running engine");
       pause_ms(1);
     }
   }
-  return engine_->running();
+  return all_running();
 }
 
 std::optional<GraphState> CrashCampaign::read() {
   auto deadline = Clock::now() + settle_timeout;
-  while (engine_->running()) {  // else it was killed by its failpoint
-    auto client = client::Client::connect(client_options(setup_.server()));
+  while (all_running()) {  // else it was killed by its failpoint
+    auto client = client::Client::connect(client_options(nodes_.back().setup.server()));
     std::vector<std::string> problems;
-    auto state = client.ok() ? read_graph(*client, setup_.server(), problems)
+    auto state = client.ok() ? read_graph(*client, nodes_.back().setup.server(), problems)
                              : Result<GraphState>(client.status());
     if (state.ok() || Clock::now() > deadline) {
       if (!state.ok()) problems.push_back("the graph cannot be read: " + state.status().message());
@@ -113,11 +146,13 @@ void CrashCampaign::require_no_problems(std::vector<std::string> problems) {
   if (problems.empty()) return;
   std::string text;
   for (const std::string& one : problems) text += one + "\n";
-  FAIL("seed " << seed_ << ", life " << lives_ << ":\n" << text << engine_->output());
+  FAIL("seed " << seed_ << ", life " << lives_ << ":\n" << text << outputs());
 }
 
 bool CrashCampaign::verify_and_settle() {
   if (!wait_idle()) return false;
+  // Nodes that were not killed may still work on what a client has given up: until its time is over.
+  if (nodes_.size() > 1) pause_ms(call_timeout_ms + 300);
   std::optional<GraphState> actual = read();
   if (!actual) return false;
   GraphState expected = ledger_.expected();
@@ -159,24 +194,24 @@ void CrashCampaign::stop_load() {
 void CrashCampaign::load_until_death(const Kill& kill) {
   begin_load();
   std::uint64_t load_ms = kill.when == Kill::When::at_point ? named_load_ms : 5 + random_() % 120;
-  std::optional<Ended> ended = engine_->wait_end(static_cast<std::int64_t>(load_ms));
+  std::optional<Ended> ended = engine().wait_end(static_cast<std::int64_t>(load_ms));
   if (ended && kill.when == Kill::When::at_point) points_.insert(kill.point);
-  if (!ended) ended = engine_->kill_now();
+  if (!ended) ended = engine().kill_now();
   stop_load();
-  INFO("seed " << seed_ << ", life " << lives_ << ", point " << kill.point << "\n" << engine_->output());
+  INFO("seed " << seed_ << ", life " << lives_ << ", point " << kill.point << "\n" << outputs());
   REQUIRE(ended->signal == SIGKILL);
 }
 
 /// What a kill left is whole for `engram verify` as well, which reads every byte of it.
 void CrashCampaign::verify_offline() {
-  Ran ran = run_program({setup_.binary, "verify", "--data-dir", setup_.data_dir});
-  INFO("seed " << seed_ << ", life " << lives_ << "\n" << ran.output << ran.errors << engine_->output());
+  Ran ran = run_program({setup().binary, "verify", "--data-dir", setup().data_dir});
+  INFO("seed " << seed_ << ", life " << lives_ << "\n" << ran.output << ran.errors << outputs());
   REQUIRE(ran.exit_code == 0);
   REQUIRE_THAT(ran.output, Catch::Contains("all is well"));
 }
 
 void CrashCampaign::live_and_die(const Kill& kill) {
-  if (engine_->running()) (void)engine_->kill_now();
+  if (engine().running()) (void)engine().kill_now();
   if (lives_ % lives_to_a_check == lives_to_a_check - 1) verify_offline();
   ++lives_;
   ++kills_;
@@ -186,13 +221,13 @@ void CrashCampaign::live_and_die(const Kill& kill) {
   start(environment);
   if (kill.when == Kill::When::while_starting) {
     pause_ms(random_() % (is_default_binary() ? 400 : 100));
-    (void)engine_->kill_now();
+    (void)engine().kill_now();
     return;
   }
-  if (engine_->wait_ready() && verify_and_settle()) return load_until_death(kill);
+  if (engine().wait_ready() && verify_and_settle()) return load_until_death(kill);
   // Its failpoint was in the way of the start or of the questions: a death like any other.
-  auto ended = engine_->wait_end(1000);
-  INFO("seed " << seed_ << ", life " << lives_ << ", point " << kill.point << "\n" << engine_->output());
+  auto ended = engine().wait_end(1000);
+  INFO("seed " << seed_ << ", life " << lives_ << ", point " << kill.point << "\n" << outputs());
   REQUIRE(ended);
   REQUIRE(ended->signal == SIGKILL);
   REQUIRE(kill.when == Kill::When::at_point);
@@ -200,23 +235,23 @@ void CrashCampaign::live_and_die(const Kill& kill) {
 }
 
 void CrashCampaign::end_in_peace() {
-  if (engine_->running()) (void)engine_->kill_now();
+  if (engine().running()) (void)engine().kill_now();
   ++lives_;
   start();
-  require_ready(*engine_);
+  require_ready(engine());
   REQUIRE(verify_and_settle());
   begin_load();
   pause_ms(200);
-  auto ended = engine_->terminate();
+  auto ended = engine().terminate();
   stop_load();
-  INFO("seed " << seed_ << "\n" << engine_->output());
+  INFO("seed " << seed_ << "\n" << outputs());
   REQUIRE(ended);
   REQUIRE(ended->code == 0);
   start();
-  require_ready(*engine_);
-  CHECK_THAT(engine_->output(), Catch::Contains("log replayed commands=0 "));
+  require_ready(engine());
+  CHECK_THAT(engine().output(), Catch::Contains("log replayed commands=0 "));
   REQUIRE(verify_and_settle());
-  ended = engine_->terminate();
+  ended = engine().terminate();
   REQUIRE(ended);
   REQUIRE(ended->code == 0);
 }

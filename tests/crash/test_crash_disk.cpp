@@ -157,7 +157,7 @@ void fill_volume(const std::string& file) {
 
 TEST_CASE("A log that reports a failed sync stops the engine, and loses nothing that was acknowledged") {
   int times = GENERATE(1, 7, 60);
-  CrashCampaign campaign({static_cast<std::uint64_t>(times), 3, {"--node-partitions", "2"}});
+  CrashCampaign campaign({static_cast<std::uint64_t>(times), 3, {"--cluster-partitions", "2"}});
   (void)campaign.engine().kill_now();
   campaign.start({"ENGRAM_FAILPOINT=log.before_sync=error:" + std::to_string(times)});
   // What the kill left undecided is logged before the engine is ready: that may be the first sync.
@@ -175,7 +175,7 @@ TEST_CASE("fdatasync that fails stops the engine, and loses nothing that was ack
     }
     libraries += " " + path;
   }
-  CrashCampaign campaign({17, 3, {"--node-partitions", "3"}});
+  CrashCampaign campaign({17, 3, {"--cluster-partitions", "3"}});
   (void)campaign.engine().kill_now();
   std::string pipe = campaign.setup().data_dir + "-fiu";
   // A sanitizer's library wants to be the first of all.
@@ -197,7 +197,7 @@ TEST_CASE("A full volume refuses writes and goes on reading; with room again it 
     WARN("skipped: a file system in memory cannot be mounted here");
     return;
   }
-  std::vector<std::string> flags{"--node-partitions", "2"};
+  std::vector<std::string> flags{"--cluster-partitions", "2"};
   SECTION("the log is what does not fit") {
     flags.insert(flags.end(), {"--warm-write-back-after-ms", "1h"});
   }
@@ -217,7 +217,7 @@ TEST_CASE("A killed engine starts on a full volume: its spare segments make room
     WARN("skipped: a file system in memory cannot be mounted here");
     return;
   }
-  CrashCampaign campaign({8, 0, {"--node-partitions", "2", "--warm-write-back-after-ms", "1h"}, directory / "data"});
+  CrashCampaign campaign({8, 0, {"--cluster-partitions", "2", "--warm-write-back-after-ms", "1h"}, directory / "data"});
   Filler filler(campaign);
   for (int i = 0; i < 4; ++i) REQUIRE(filler.put().ok());
   for (int i = 0; i < 100 && !has_spare(directory.path()); ++i) pause_ms(100);
@@ -232,7 +232,7 @@ TEST_CASE("A killed engine starts on a full volume: its spare segments make room
 }
 
 TEST_CASE("A warm store that may not grow refuses writes at last and goes on reading; with room it goes on by itself") {
-  CrashCampaign campaign({6, 0, {"--node-partitions", "2", "--hot-bytes", "16MiB", "--warm-write-back-bytes", "1MiB"},
+  CrashCampaign campaign({6, 0, {"--cluster-partitions", "2", "--hot-bytes", "16MiB", "--warm-write-back-bytes", "1MiB"},
                           {}, 3 << 20});
   // Until its share of the memory is used up, a partition goes on: the log has everything.
   fill_make_room_and_kill(campaign, [&] { campaign.engine().lift_file_limit(); });

@@ -25,7 +25,7 @@ namespace {
 constexpr std::int64_t end_timeout_ms = 20'000;  // far below `shutdown.timeout_ms`, which nothing here needs
 
 EngineSetup setup_in(const TemporaryDirectory& directory) {
-  return test::setup_in(directory, {"--node-partitions", "2", "--warm-write-back-after-ms", "1h",
+  return test::setup_in(directory, {"--cluster-partitions", "2", "--warm-write-back-after-ms", "1h",
                                     "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"});
 }
 

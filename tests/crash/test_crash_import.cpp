@@ -48,8 +48,8 @@ class Files {
 };
 
 EngineSetup small_engine(const TemporaryDirectory& directory) {
-  return setup_in(directory, {"--node-partitions", "3", "--log-segment-bytes", "4MiB", "--warm-write-back-after-ms", "100ms",
-                              "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"});
+  return setup_in(directory, {"--cluster-partitions", "3", "--log-segment-bytes", "4MiB", "--warm-write-back-after-ms",
+                              "100ms", "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"});
 }
 
 std::vector<std::string> words(const EngineSetup& setup, std::vector<std::string> arguments) {

@@ -66,17 +66,17 @@ void run_campaign(std::uint64_t seed, std::vector<std::string> flags) {
 }  // namespace
 
 TEST_CASE("82 kills on two partitions lose nothing and repeat nothing", "[two]") {
-  run_campaign(1, {"--node-partitions", "2"});
+  run_campaign(1, {"--cluster-partitions", "2"});
 }
 
 TEST_CASE("82 kills on three partitions lose nothing and repeat nothing", "[three]") {
-  run_campaign(2, {"--node-partitions", "3"});
+  run_campaign(2, {"--cluster-partitions", "3"});
 }
 
 TEST_CASE("82 kills on five partitions lose nothing and repeat nothing", "[five]") {
-  run_campaign(3, {"--node-partitions", "5"});
+  run_campaign(3, {"--cluster-partitions", "5"});
 }
 
 TEST_CASE("82 kills with memory for a part of the graph only lose nothing and repeat nothing", "[small]") {
-  run_campaign(4, {"--node-partitions", "3", "--hot-bytes", "1MiB", "--warm-write-back-bytes", "1MiB"});
+  run_campaign(4, {"--cluster-partitions", "3", "--hot-bytes", "1MiB", "--warm-write-back-bytes", "1MiB"});
 }

@@ -22,8 +22,8 @@ constexpr int vertices = 1200;
 constexpr std::size_t ballast_bytes = 4000;
 
 EngineSetup small_engine(const TemporaryDirectory& directory) {
-  return setup_in(directory, {"--node-partitions", "3", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms", "50ms",
-                              "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"});
+  return setup_in(directory, {"--cluster-partitions", "3", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms",
+                              "50ms", "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"});
 }
 
 std::string key_of(int number) { return "vertex " + std::to_string(number); }
@@ -166,7 +166,7 @@ TEST_CASE("A damaged warm store is made again from the log as docs/operations.md
 
 TEST_CASE("An engine whose graph is larger than memory goes on beside a damaged value, and tells of it where it is read") {
   TemporaryDirectory directory;
-  EngineSetup setup = setup_in(directory, {"--node-partitions", "1", "--hot-bytes", "256KiB"});
+  EngineSetup setup = setup_in(directory, {"--cluster-partitions", "1", "--hot-bytes", "256KiB"});
   const int last = 299;  // a start reads the first ones into memory
   {
     EngineProcess engine(setup);

@@ -130,7 +130,7 @@ TEST_CASE("100,000 empty spaces cost less than 100 MB, and are there after kill 
   int many = sanitized ? 5'000 : 100'000;
   TemporaryDirectory directory;
   EngineSetup setup = setup_in(
-      directory, {"--node-partitions", "2", "--warm-write-back-after-ms", "500ms", "--hot-bytes", "256MiB"});
+      directory, {"--cluster-partitions", "2", "--warm-write-back-after-ms", "500ms", "--hot-bytes", "256MiB"});
   std::uint64_t before = 0, after = 0;
   std::int64_t took_ms = 0;
   {

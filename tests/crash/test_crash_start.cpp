@@ -36,7 +36,7 @@ EngineSetup setup_in(const TemporaryDirectory& directory, const std::string& nam
   setup.socket = directory / (name + "-socket");
   setup.output = directory / (name + "-output");
   // Nothing is written back: the log alone holds the graph.
-  setup.flags = {"--node-partitions", "2", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms", "1h",
+  setup.flags = {"--cluster-partitions", "2", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms", "1h",
                  "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"};
   return setup;
 }
@@ -291,7 +291,7 @@ TEST_CASE("A log that has lost its end is refused before anything is added to it
 TEST_CASE("Segments that no restart needs are archived while writes follow each other without a pause") {
   TemporaryDirectory directory;
   EngineSetup setup = setup_in(directory);
-  setup.flags = {"--node-partitions", "2", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms", "50ms"};
+  setup.flags = {"--cluster-partitions", "2", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms", "50ms"};
   EngineProcess engine(setup);
   require_ready(engine);
   auto client = client::Client::connect({.server = setup.server()});

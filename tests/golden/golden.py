@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parents[1] / "tools" / "dev"))
 import engine_process  # noqa: E402
 
-FLAGS = ("--node-partitions", "2", "--log-segment-bytes", "1MiB", "--log-spare-segments", "0",
+FLAGS = ("--cluster-partitions", "2", "--log-segment-bytes", "1MiB", "--log-spare-segments", "0",
          "--warm-initial-map-bytes", "1MiB", "--hot-bytes", "64MiB")
 SPACES = ("default", "notes")
 COUNT = 24

@@ -37,7 +37,7 @@ class RunningEngine {
     ConfigSources sources;
     sources.machine = {2, std::uint64_t{1} << 30};
     sources.flags = {{"data.dir", directory_.path()}, {"listen.address", "127.0.0.1:0"}, {"operations.address", "none"},
-                     {"node.partitions", "2"},        {"log.segment_bytes", "1MiB"},     {"log.spare_segments", "0"},
+                     {"cluster.partitions", "2"},     {"log.segment_bytes", "1MiB"},     {"log.spare_segments", "0"},
                      {"warm.initial_map_bytes", "64MiB"}};
     for (const auto& [key, value] : settings_) sources.flags[key] = value;
     auto loaded = load_config(sources);

@@ -90,10 +90,30 @@ Examples:
   engram space drop notes --yes)");
 }
 
+void add_cluster(CLI::App& app, Globals& globals) {
+  auto* cluster = app.add_subcommand("cluster", "What concerns all nodes of a cluster");
+  cluster->require_subcommand(1);
+  auto* status = cluster->add_subcommand("status", "Show every node that --server names");
+  status->footer("Exit code 3 if one of them does not answer.\n\nExamples:\n"
+                 "  engram cluster status --server 127.0.0.1:9470,127.0.0.1:9480,127.0.0.1:9490");
+  status->callback([&globals] { run_cluster_status(globals); });
+  auto* forget = cluster->add_subcommand("forget-volume", "Let a node come back with another volume");
+  auto ordinal = std::make_shared<std::uint32_t>(0);
+  forget->add_option("ordinal", *ordinal, "The node whose volume is lost")->required();
+  forget->footer(R"(Every node remembers which volume each other node has, so that an empty or a foreign one is not taken for it.
+If a volume is lost for good, what its partitions held is lost with it. This tells the nodes that --server names, which
+should be all others, to take the next volume that comes for right.
+
+Examples:
+  engram cluster forget-volume 2 --server engram-0.engram:9470,engram-1.engram:9470)");
+  forget->callback([ordinal, &globals] { run_forget_volume(globals, *ordinal); });
+}
+
 }  // namespace
 
 void add_admin_commands(CLI::App& app, Globals& globals) {
   add_space(app, globals);
+  add_cluster(app, globals);
   auto* stats = app.add_subcommand("stats", "Show what the space holds: counts, labels, edge types, indexes");
   stats->footer("Examples:\n  engram stats\n  engram stats --space notes --json");
   stats->callback([&globals] { run_stats(globals); });

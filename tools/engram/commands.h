@@ -149,6 +149,8 @@ void run_space_index(Globals& globals, const SpaceArguments& arguments);
 
 void run_stats(Globals& globals);
 void run_status(Globals& globals);
+void run_cluster_status(Globals& globals);
+void run_forget_volume(Globals& globals, std::uint32_t ordinal);
 
 struct TokenArguments {
   std::string name;

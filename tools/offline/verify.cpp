@@ -1,7 +1,10 @@
 #include "tools/offline/verify.h"
 
 #include <limits>
+#include <map>
 #include <memory>
+
+#include "cluster/map/partition_map.h"
 
 namespace engram::cli {
 
@@ -10,21 +13,25 @@ namespace {
 class Verify {
  public:
   Verify(Files& files, const VerifyOptions& options, const NodeIdentity& identity)
-      : files_(files), options_(options) {
+      : files_(files),
+        options_(options),
+        own_(owned_by(FixedPartitionMap(identity.nodes, identity.partitions), identity.ordinal)) {
     report_.identity = identity;
     report_.findings = Findings(options.max_findings);
   }
 
   VerifyReport run() {
-    Status there = check_stores_are_there(files_, options_.data_dir, report_.identity.partitions);
+    Status there = check_stores_are_there(files_, options_.data_dir, own_);
     if (!there.ok()) {
       report_.findings.add({"warm_store", there.message(), {}, {}, {}, {}, {}});
       report_.skipped = "a warm store is missing";
     }
-    for (std::uint16_t i = 0; i < report_.identity.partitions; ++i) open_store({i});
-    std::vector<Lsn> stored;
-    for (const auto& store : stores_) stored.push_back(store ? WarmStore::View(*store).applied_lsn() : Lsn{});
-    LsnSequence sequence(std::move(stored));
+    std::map<PartitionId, Lsn> stored;
+    for (PartitionId partition : own_) {
+      open_store(partition);
+      stored[partition] = stores_.back() ? WarmStore::View(*stores_.back()).applied_lsn() : Lsn{};
+    }
+    LsnSequence sequence(stored);
     if (!report_.skipped.empty()) sequence.skip_to_anywhere();  // what a damaged store has is not known
     std::string archived = options_.archived_dir.empty() ? options_.data_dir + "/archived" : options_.archived_dir;
     report_.log = check_log(files_, {options_.data_dir, archived, report_.identity.log_id}, std::move(sequence),
@@ -69,18 +76,18 @@ class Verify {
 
   /// The state at the end of the log: what the engine would start with.
   void check_graph() {
-    std::vector<PartitionCore*> cores;
+    std::vector<PartitionCore*> cores(report_.identity.partitions);  // null: another node's
     std::vector<Replayed> partitions;
-    for (std::uint16_t i = 0; i < report_.identity.partitions; ++i) {
+    for (std::size_t i = 0; i < own_.size(); ++i) {
       CoreOptions core;
-      core.self = {i};
+      core.self = own_[i];
       core.partitions = report_.identity.partitions;
       core.hot_bytes = std::numeric_limits<std::size_t>::max();
       cores_.push_back(std::make_unique<PartitionCore>(core));
-      cores.push_back(cores_.back().get());
+      cores[own_[i].value] = cores_.back().get();
       partitions.push_back({cores_.back().get(), nullptr, 0, {}, {}});  // changes nothing on disk
-      if (Status status = cores.back()->open(stores_[i].get()); !status.ok())
-        return give_up(PartitionId{i}, "it cannot be opened: " + status.message());
+      if (Status status = cores_.back()->open(stores_[i].get()); !status.ok())
+        return give_up(own_[i], "it cannot be opened: " + status.message());
     }
     ReplayOptions replay{options_.data_dir, report_.identity.log_id, [this](std::uint64_t done, std::uint64_t total) {
                            tell("replaying the command log", static_cast<double>(done) / static_cast<double>(total));
@@ -101,8 +108,9 @@ class Verify {
 
   Files& files_;
   const VerifyOptions& options_;
+  const std::vector<PartitionId> own_;
   VerifyReport report_;
-  std::vector<std::unique_ptr<WarmStore>> stores_;  // null: there is none, or it is damaged
+  std::vector<std::unique_ptr<WarmStore>> stores_;  // parallel to own_; null: there is none, or it is damaged
   std::vector<std::unique_ptr<PartitionCore>> cores_;
 };
 

@@ -65,7 +65,8 @@ void print_json(const VerifyReport& report, const std::string& data_dir) {
             {"log", {{"segments", report.log.segments}, {"archived_segments", report.log.archived_segments},
                      {"bytes", report.log.bytes}, {"records", report.log.records}, {"replayed", report.replayed}}},
             {"warm", {{"stores", report.warm_stores}, {"entries", report.warm_entries}}},
-            {"transactions", {{"committed", report.settled.committed}, {"aborted", report.settled.aborted}}},
+            {"transactions", {{"committed", report.settled.committed}, {"aborted", report.settled.aborted},
+                              {"elsewhere", report.settled.elsewhere}}},
             {"graph", {{"spaces", report.graph.spaces}, {"vertices", report.graph.vertices},
                        {"edges", report.graph.edges}, {"labels", report.graph.labels},
                        {"index_entries", report.graph.index_entries}}},
@@ -98,6 +99,9 @@ void print_text(const VerifyReport& report) {
     print_line("open   " + counted(report.settled.committed + report.settled.aborted, "share", "shares") +
                " of transactions, which the next start ends: " + grouped(report.settled.committed) + " commit, " +
                grouped(report.settled.aborted) + " abort");
+  if (report.settled.elsewhere > 0)
+    print_line("       " + counted(report.settled.elsewhere, "share", "shares") +
+               " of transactions that another node decides: partitions were not compared with each other");
   if (report.skipped.empty())
     print_line("graph  " + counted(report.graph.vertices, "vertex", "vertices") + " and " +
                counted(report.graph.edges, "edge", "edges") + " in " + counted(report.graph.spaces, "space", "spaces"));

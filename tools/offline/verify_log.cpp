@@ -82,7 +82,7 @@ class LogCheck {
 
   void check_record(const StoredRecord& record) {
     ++counts_.records;
-    if (Status status = sequence_.next(record.partition, record.lsn); !status.ok()) {
+    if (Status status = sequence_.next(record.partition, record.lsn, record.epoch); !status.ok()) {
       found(status, record.position);
       sequence_.skip_to_anywhere();
     }

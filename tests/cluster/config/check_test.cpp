@@ -62,6 +62,65 @@ TEST_CASE("the operations port leaves the machine only when told so") {
   CHECK(check_config(config).field() == "listen.address");
 }
 
+TEST_CASE("nodes connect beyond loopback with TLS only, or when told so") {
+  for (const char* address : {"0.0.0.0:9472", "[::]:9472", "10.1.2.3:9472", "engram-0.engram:9472"}) {
+    CAPTURE(address);
+    Config config = secured();
+    config.security.allow_insecure = true;  // opens the clients' port, and no other one
+    config.cluster.nodes = 3;
+    config.cluster.address = address;
+    Status refused = check_config(config);
+    CHECK(refused.field() == "cluster.address");
+    CHECK_THAT(refused.message(), Contains("cluster.certificate, cluster.key and cluster.ca") &&
+                                      Contains("cluster.allow_insecure = true"));
+
+    Config alone = config;
+    alone.cluster.nodes = 1;  // it listens for nobody
+    CHECK(check_config(alone).ok());
+
+    Config with_tls = config;
+    with_tls.cluster.certificate = "/c.pem";
+    with_tls.cluster.key = "/k.pem";
+    CHECK_THAT(check_config(with_tls).message(), Contains("without cluster.ca"));
+    with_tls.cluster.ca = "/ca.pem";
+    CHECK(check_config(with_tls).ok());
+
+    config.cluster.allow_insecure = true;
+    CHECK(check_config(config).ok());
+    config.security.allow_insecure = false;
+    config.listen.address = "0.0.0.0:9470";
+    config.security.tokens.clear();
+    CHECK(check_config(config).field() == "listen.address");
+  }
+}
+
+TEST_CASE("a cluster needs an address, a place for this node, and a partition for each") {
+  auto refusal = [](auto change) {
+    Config config;
+    config.cluster.nodes = 3;
+    REQUIRE(check_config(config).ok());
+    change(config);
+    Status status = check_config(config);
+    CHECK(status.code() == Code::invalid_argument);
+    return status;
+  };
+  CHECK(refusal([](Config& c) { c.cluster.address = "none"; }).field() == "cluster.address");
+  CHECK_THAT(refusal([](Config& c) { c.node.ordinal = 3; }).message(), Contains("ordinals are 0 to 2"));
+  Status few = refusal([](Config& c) { c.cluster.partitions = 2; });
+  CHECK(few.field() == "cluster.partitions");
+  CHECK_THAT(few.message(), Contains("set it to 3 or more"));
+  CHECK_THAT(refusal([](Config& c) { c.cluster.nodes = 17; }).message(), Contains("cluster.partitions = 16 leaves"));
+  CHECK(refusal([](Config& c) { c.cluster.peers = "a:1,b:1"; }).field() == "cluster.peers");
+  CHECK(refusal([](Config& c) { c.cluster.key = "/k.pem"; }).field() == "cluster.certificate");
+  CHECK_THAT(refusal([](Config& c) { c.cluster.address = c.listen.address; }).message(), Contains("different ports"));
+  CHECK_THAT(refusal([](Config& c) { c.cluster.address = c.operations.address; }).message(), Contains("different ports"));
+
+  // The number of nodes was forgotten.
+  Config config;
+  config.cluster.peers = "a:1,b:1,c:1";
+  CHECK_THAT(check_config(config).message(), Contains("names 3 nodes, but cluster.nodes = 1"));
+}
+
 TEST_CASE("settings that make no sense together are refused") {
   auto message_of = [](auto change) {
     Config config;

@@ -14,7 +14,8 @@ namespace {
 
 struct Setup {
   test::TemporaryDirectory directory;
-  ConfigSources sources{.environment = {{"HOME", "/home/ada"}}, .machine = {8, 16ull << 30}};
+  ConfigSources sources{.environment = {{"HOME", "/home/ada"}},
+                        .machine = {8, 16ull << 30, "memory-2.example.org"}};
 
   void file(const std::string& text) {
     sources.file = directory / "engram.toml";
@@ -46,8 +47,8 @@ TEST_CASE("without anything the engine listens on loopback and keeps its data in
   CHECK(loaded.config.listen.unix == "/home/ada/.local/share/engram/engram.sock");
   CHECK(loaded.config.hot.bytes == 8ull << 30);
   CHECK(loaded.config.listen.loops == 2);
-  CHECK(loaded.config.node.partitions == 0);
-  CHECK(loaded.origins["node.partitions"] == "default (8 in a new data directory)");
+  CHECK(loaded.config.cluster.partitions == 0);
+  CHECK(loaded.origins["cluster.partitions"] == "default (8 in a new data directory)");
   CHECK(loaded.machine.cores == 8);
   CHECK(loaded.origins["data.dir"] == "default (in HOME)");
 
@@ -88,6 +89,8 @@ TEST_CASE("a misspelt key in the file is an error with its line and the right sp
                                   Contains("did you mean listen.max_connections?"));
   setup.file("[lissten]\n");
   CHECK_THAT(setup.refusal(), Contains("engram.toml:1: unknown key lissten"));
+  setup.file("[node]\npartitions = 3\n");
+  CHECK_THAT(setup.refusal(), Contains("engram.toml:2: unknown key node.partitions; did you mean cluster.partitions?"));
   setup.file("listen = 3\n");
   CHECK_THAT(setup.refusal(), Contains("engram.toml:1: listen is a section"));
 }
@@ -96,9 +99,11 @@ TEST_CASE("a misspelt environment variable is a warning, since Kubernetes makes 
   Setup setup;
   setup.sources.environment["ENGRAM_LISTEN_ADRESS"] = "127.0.0.1:1";
   setup.sources.environment["ENGRAM_SERVICE_HOST"] = "10.0.0.1";
+  setup.sources.environment["ENGRAM_NODE_PARTITIONS"] = "4";
   LoadedConfig loaded = setup.load();
-  REQUIRE(loaded.warnings.size() == 1);
+  REQUIRE(loaded.warnings.size() == 2);
   CHECK_THAT(loaded.warnings[0], Contains("ENGRAM_LISTEN_ADRESS"));
+  CHECK_THAT(loaded.warnings[1], Contains("ENGRAM_NODE_PARTITIONS") && Contains("ENGRAM_CLUSTER_PARTITIONS"));
 }
 
 TEST_CASE("a bad value is refused with key, value, allowed range and origin") {
@@ -164,6 +169,74 @@ TEST_CASE("the printed configuration names origins and is read back to the same 
   CHECK(reloaded.config.data.dir == "/data/with \"quotes\" and \\");
   reloaded.origins = loaded.origins;
   CHECK(print_config(reloaded) == printed);
+}
+
+TEST_CASE("a single node is called engram-0, whatever its host is called") {
+  Setup setup;
+  LoadedConfig loaded = setup.load();
+  CHECK(loaded.config.node.name == "engram-0");
+  CHECK(loaded.config.node.ordinal == 0);
+  CHECK(loaded.origins["node.name"] == "default (with node.ordinal)");
+  CHECK(loaded.origins["node.ordinal"] == "default");
+  CHECK(loaded.origins["cluster.peers"] == "default");
+
+  setup.sources.flags["node.ordinal"] = "3";
+  CHECK(setup.load().config.node.name == "engram-3");
+}
+
+TEST_CASE("a node of several knows its name and ordinal from the host, and says so") {
+  Setup setup;
+  setup.file("[cluster]\nnodes = 3\naddress = \"0.0.0.0:9472\"\nallow_insecure = true\n");
+  LoadedConfig loaded = setup.load();
+  CHECK(loaded.config.node.name == "memory-2");
+  CHECK(loaded.config.node.ordinal == 2);
+  CHECK(loaded.origins["node.name"] == "host name");
+  CHECK(loaded.origins["node.ordinal"] == "host name");
+  CHECK(loaded.origins["cluster.partitions"] == "default (16 in a new data directory)");
+  CHECK(loaded.origins["cluster.peers"] == "default (memory-{}.memory:9472)");
+  CHECK(loaded.warnings.empty());
+  CHECK_THAT(print_config(loaded), Contains("# host name\n"));
+
+  // What is printed is complete: another host with it is the same node.
+  setup.file(print_config(loaded));
+  setup.sources.machine.host_name = "elsewhere";
+  CHECK(setup.load().config.node.name == "memory-2");
+
+  setup.file("[cluster]\nnodes = 2\n");
+  setup.sources.machine.host_name = "memory-2";
+  CHECK_THAT(setup.refusal(), Contains("node.ordinal = 2, but cluster.nodes = 2: ordinals are 0 to 1"));
+  setup.sources.machine.host_name = "laptop";
+  CHECK_THAT(setup.refusal(), Contains("the host name \"laptop\" does not end in an ordinal"));
+}
+
+TEST_CASE("a name that is given gives the ordinal, and must not contradict one that is given too") {
+  Setup setup;
+  setup.file("[cluster]\nnodes = 3\n");
+  setup.sources.environment["ENGRAM_NODE_NAME"] = "mind-1";
+  LoadedConfig loaded = setup.load();
+  CHECK(loaded.config.node.ordinal == 1);
+  CHECK(loaded.origins["node.name"] == "environment ENGRAM_NODE_NAME");
+  CHECK(loaded.origins["node.ordinal"] == "node.name");
+
+  setup.sources.flags["node.ordinal"] = "0";
+  CHECK_THAT(setup.refusal(), Contains("node.name = \"mind-1\" has another ordinal than node.ordinal = 0"));
+
+  setup.sources.environment["ENGRAM_NODE_NAME"] = "mind";
+  loaded = setup.load();
+  CHECK(loaded.config.node.name == "mind-0");
+  CHECK(loaded.origins["node.name"] == "environment ENGRAM_NODE_NAME, with node.ordinal");
+  CHECK(loaded.origins["node.ordinal"] == "flag --node-ordinal");
+}
+
+TEST_CASE("an address where the other nodes look in vain is a warning that says what to set") {
+  Setup setup;
+  setup.file("[cluster]\nnodes = 3\n");
+  LoadedConfig loaded = setup.load();
+  REQUIRE(loaded.warnings.size() == 1);
+  CHECK_THAT(loaded.warnings[0], Contains("this node at memory-2.memory:9472") &&
+                                     Contains("set cluster.address to 0.0.0.0:9472"));
+  setup.file("[cluster]\nnodes = 3\npeers = \"127.0.0.1:947{}\"\n");
+  CHECK(setup.load().warnings.empty());
 }
 
 TEST_CASE("every setting is a flag of the command line") {

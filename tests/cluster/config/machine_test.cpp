@@ -65,8 +65,16 @@ TEST_CASE("a container's limits count, version 1") {
   CHECK(root.detect().cores == 1);
 }
 
-TEST_CASE("the machine that runs this test has cores and memory") {
+TEST_CASE("the host name is the container's, if it has one") {
+  FakeRoot root;
+  CHECK(root.detect().host_name.empty());
+  root.file("/proc/sys/kernel/hostname", "engram-2\n");
+  CHECK(root.detect().host_name == "engram-2");
+}
+
+TEST_CASE("the machine that runs this test has a name, cores and memory") {
   Machine machine = detect_machine();
+  CHECK_FALSE(machine.host_name.empty());
   CHECK(machine.cores >= 1);
   CHECK(machine.memory_bytes > 100'000'000);
 }

@@ -31,7 +31,7 @@ bool has_edge(Client& client, const std::string& of, client::Direction direction
 }  // namespace
 
 TEST_CASE("once a link is acknowledged, another client sees both its ends") {
-  test::RunningEngine engine(FlagValues{{"node.partitions", "4"}});
+  test::RunningEngine engine(FlagValues{{"cluster.partitions", "4"}});
   constexpr int threads = 4, links = 60;
   std::atomic<int> missing{0}, failed{0};
   std::vector<std::thread> clients;
@@ -60,7 +60,7 @@ TEST_CASE("once a link is acknowledged, another client sees both its ends") {
 }
 
 TEST_CASE("readers see a batch over several partitions whole or not at all, at every vertex from its first sight on") {
-  test::RunningEngine engine(FlagValues{{"node.partitions", "4"}});
+  test::RunningEngine engine(FlagValues{{"cluster.partitions", "4"}});
   std::atomic<bool> stop{false};
   std::atomic<int> back{0};
   std::thread reader([&] {

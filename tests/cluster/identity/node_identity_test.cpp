@@ -130,8 +130,8 @@ TEST_CASE("ordinal and number of partitions are fixed when the directory is made
   CHECK(other_ordinal.field() == "node.ordinal");
   CHECK_THAT(other_ordinal.message(), Contains("made with ordinal 1, but node.ordinal = 2"));
   Status other_partitions = status_of(setup.open(1, 16));
-  CHECK(other_partitions.field() == "node.partitions");
-  CHECK_THAT(other_partitions.message(), Contains("made with partitions 8, but node.partitions = 16"));
+  CHECK(other_partitions.field() == "cluster.partitions");
+  CHECK_THAT(other_partitions.message(), Contains("made with partitions 8, but cluster.partitions = 16"));
   // 0 means: as it is. The default for new directories (4 here) does not matter any more.
   REQUIRE(setup.open(1, 0).ok());
   CHECK(setup.open(1, 0)->identity().partitions == 8);
@@ -143,7 +143,7 @@ TEST_CASE("a newer format is refused before anything else is looked at") {
   newer.partitions = 0;
   Result<NodeIdentity> parsed = parse_identity(format_identity(newer), "/data/NODE");
   CHECK(parsed.status().code() == Code::unsupported);
-  CHECK_THAT(parsed.status().message(), Contains("format version 2") && Contains("up to 1"));
+  CHECK_THAT(parsed.status().message(), Contains("format version 3") && Contains("up to 2"));
 }
 
 TEST_CASE("every flipped bit and every cut of a NODE file is found") {

@@ -26,7 +26,8 @@ using Catch::Contains;
 namespace {
 
 EngineSetup small_setup(const TemporaryDirectory& directory, std::vector<std::string> flags) {
-  EngineSetup setup = setup_in(directory, {"--node-partitions", "2", "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"});
+  EngineSetup setup = setup_in(
+      directory, {"--cluster-partitions", "2", "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"});
   setup.flags.insert(setup.flags.end(), flags.begin(), flags.end());
   return setup;
 }

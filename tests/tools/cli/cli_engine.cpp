@@ -12,7 +12,7 @@ test::EngineSetup cli_setup(const test::TemporaryDirectory& directory, const std
                           .socket = directory / "data/engram.sock",
                           .output = directory / "out",
                           .address = "127.0.0.1:0",
-                          .flags = {"--hot-bytes", "64MiB", "--node-partitions", "2"},
+                          .flags = {"--hot-bytes", "64MiB", "--cluster-partitions", "2"},
                           .binary = test::built_binary()};
   setup.flags.insert(setup.flags.end(), flags.begin(), flags.end());
   return setup;

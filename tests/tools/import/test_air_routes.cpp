@@ -106,7 +106,7 @@ class AirRoutes {
  private:
   static EngineSetup setup_in(const TemporaryDirectory& directory) {
     EngineSetup setup{.data_dir = directory / "data", .socket = directory / "socket", .output = directory / "out"};
-    setup.flags = {"--node-partitions", "3", "--hot-bytes", "256MiB"};
+    setup.flags = {"--cluster-partitions", "3", "--hot-bytes", "256MiB"};
     setup.binary = built_binary();
     return setup;
   }

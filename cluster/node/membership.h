@@ -1,0 +1,44 @@
+#pragma once
+// Who this node is, and with whom: its directory and identity, the map of partitions, and the other nodes if there are any.
+
+#include <functional>
+#include <memory>
+
+#include "cluster/config/load.h"
+#include "cluster/identity/node_identity.h"
+#include "cluster/map/partition_map.h"
+#include "cluster/peers/peers.h"
+
+namespace engram {
+
+class Membership {
+ public:
+  /// Takes the directory's lock. The first start of a node of several waits for the others here (join.h). Errors: those of
+  /// NodeDirectory, TlsFiles, PeerRegistry, find_cluster. `fatal` has to end the process.
+  static Result<std::unique_ptr<Membership>> open(const LoadedConfig& loaded, Files& files, Random& random,
+                                                  const Clock& clock, std::function<void(const Status&)> fatal);
+
+  [[nodiscard]] const NodeIdentity& identity() const { return directory_->identity(); }
+  [[nodiscard]] const PartitionMap& map() const { return *map_; }
+  /// Null: there is one node.
+  [[nodiscard]] Peers* peers() const { return peers_.get(); }
+  /// Between nodes; null: plain.
+  [[nodiscard]] TlsFiles* tls() const { return tls_.get(); }
+
+ private:
+  Membership() = default;
+  Status open_directory(const LoadedConfig& loaded, Files& files, Random& random, const Clock& clock);
+  Status open_peers(const LoadedConfig& loaded, Files& files, Random& random, const Clock& clock,
+                    std::function<void(const Status&)> fatal);
+  Status count_start(Files& files);
+
+  std::unique_ptr<TlsFiles> tls_;
+  std::unique_ptr<NodeDirectory> directory_;
+  std::unique_ptr<PeerRegistry> registry_;
+  std::unique_ptr<PartitionMap> map_;
+  std::vector<Introduction> members_;  // of the cluster that was joined just now
+  std::uint64_t starts_ = 0;
+  std::unique_ptr<Peers> peers_;
+};
+
+}  // namespace engram

@@ -1,0 +1,107 @@
+#pragma once
+// The other nodes of the cluster, as one object: connections to them (network.h), packets on these (wire.h), and mail to their
+// partitions (link.h).
+//
+// A node whose identity another one does not accept gets no mail from it and gives it none. Of two processes with one identity
+// the newer one is let in, and the older is told to stop (`fenced`): it may be a volume that was copied, or a process that was
+// cut off while its pod was started elsewhere.
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "actors/partition/partition_actor.h"
+#include "cluster/config/config.h"
+#include "cluster/identity/peer_registry.h"
+#include "cluster/map/partition_map.h"
+#include "cluster/peers/link.h"
+#include "cluster/peers/network.h"
+#include "cluster/peers/wire.h"
+
+namespace engram {
+
+struct PeersOptions {
+  const Config* config = nullptr;
+  Introduction self;
+  const PartitionMap* map = nullptr;
+  PeerRegistry* registry = nullptr;
+  TlsFiles* tls = nullptr;  // null: plain TCP
+  /// A newer process of this node was let in somewhere: this one has to end. On a thread of the network.
+  std::function<void(const Status&)> fenced;
+};
+
+class Peers final : public MailRoute, private PeerLinkHost {
+ public:
+  Peers(PeersOptions options, const Clock& clock, Random& random);
+  ~Peers() override;
+
+  /// Listens and calls. `take` gets what comes for this node's partitions, on the wire's thread. Errors: invalid_argument (an
+  /// address), unavailable (the port is in use).
+  Status open(std::function<void(PartitionId to, Mail mail)> take);
+  /// Until every node that this one calls is connected or does not answer, and no longer than that. Error: one of them does not
+  /// accept this node for who it is, with its reason.
+  Status wait_until_known(std::int64_t timeout_ms);
+
+  void send(PartitionId to, Mail mail) override;
+  /// This node is about to stop: the others hold back what is new for the process after this one.
+  void drain();
+  /// Ends all connections; `take` is not called any more.
+  void close();
+
+  [[nodiscard]] const PeerLinkGauges& gauges(std::uint32_t ordinal) const { return links_.at(ordinal)->gauges(); }
+  /// The next volume that comes with this ordinal is taken for right. Errors: invalid_argument (no such node, or this one), those
+  /// of PeerRegistry.
+  Status forget_volume(std::uint32_t ordinal);
+  /// Of every other node: address, whether it is connected, what it said of itself, what went wrong last.
+  [[nodiscard]] nlohmann::json status() const;
+
+ private:
+  struct PeerState {
+    bool connected = false;
+    bool seen = false;
+    std::int64_t away_since_ns = 0;  // monotonic; of one that was connected
+    Introduction introduction;
+    Status refusal;  // of this node by that one
+  };
+
+  [[nodiscard]] Status judge(const Introduction& peer) const;
+  void connected(PeerSocket socket);
+  void refused(std::uint32_t ordinal, bool by_peer, const Status& status);
+  void up(std::uint64_t connection);
+  void down(std::uint64_t connection, const Status& why);
+  void receive(std::uint64_t connection, const PacketBytes& packet);
+  [[nodiscard]] PeerLink* link_of(std::uint64_t connection) const;
+  void call(std::uint32_t ordinal);
+  void close_connection(std::uint64_t connection);
+  void call_who_should_call();
+  void tick();
+
+  void transmit(std::uint64_t connection, PacketBytes packet) override;
+  void deliver(PartitionId to, Mail mail) override { take_(to, std::move(mail)); }
+  void drop(std::uint64_t connection, const Status& why) override;
+
+  PeersOptions options_;
+  const Clock& clock_;
+  Random& random_;
+  std::vector<std::string> addresses_;
+  std::map<std::uint32_t, std::unique_ptr<PeerLink>> links_;  // by ordinal, made once
+  std::function<void(PartitionId, Mail)> take_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::uint32_t, PeerState> peers_;
+  std::map<std::uint64_t, std::uint32_t> connections_;  // that were adopted -> ordinal
+  bool closing_ = false;
+
+  std::shared_mutex wire_mutex_;  // held while the wire is used: partitions may send until the very end
+  std::unique_ptr<PeerWire> wire_;
+  std::unique_ptr<PeerNetwork> network_;
+  std::thread ticker_;
+};
+
+}  // namespace engram

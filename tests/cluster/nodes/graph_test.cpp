@@ -1,0 +1,104 @@
+// One graph on three nodes: every node answers for all of it, and as a single engine does.
+
+#include "tests/support/cluster_processes.h"
+#include "tests/support/run_program.h"
+
+using namespace engram;
+using namespace engram::test;
+using client::Batch;
+
+namespace {
+
+std::string run_engram(const std::string& server, std::vector<std::string> words) {
+  std::vector<std::string> all{engine_binary(), "--server", server};
+  all.insert(all.end(), words.begin(), words.end());
+  Ran ran = run_program(all);
+  INFO(ran.output << ran.errors);
+  REQUIRE(ran.exit_code == 0);
+  return ran.output;
+}
+
+void import_air_routes(const std::string& server) {
+  run_engram(server, {"import", "--nodes", "data/air-routes/air-routes-latest-nodes.csv", "--edges",
+                  "data/air-routes/air-routes-latest-edges.csv"});
+}
+
+/// Answers that name nothing that depends on where vertices are.
+std::vector<std::string> answers(const std::string& server) {
+  return {
+      run_engram(server, {"get", "3"}),
+      run_engram(server, {"path", "3", "54", "--by", "dist", "--type", "route"}),
+      run_engram(server, {"path", "3", "2790", "--json"}),
+      run_engram(server, {"recall", "3", "--hops", "3", "--top", "50", "--type", "route", "--normalise", "fan-out"}),
+      run_engram(server, {"recall", "49", "--hops", "2", "--top", "50", "--direction", "both"}),
+      run_engram(server, {"neighbors", "3", "--type", "route", "--count"}),
+      run_engram(server, {"stats"}),
+  };
+}
+
+}  // namespace
+
+TEST_CASE("a graph on three nodes is answered by each of them as by a single engine") {
+  TemporaryDirectory directory;
+  EngineProcess single(setup_in(directory, {"--cluster-partitions", "2"}));
+  require_ready(single);
+  import_air_routes(single.setup().server());
+  std::vector<std::string> expected = answers(single.setup().server());
+
+  ClusterProcesses cluster(3);
+  cluster.start_all();
+  import_air_routes(cluster.server(1));
+  for (unsigned node = 0; node < 3; ++node) {
+    std::vector<std::string> found = answers(cluster.server(node));
+    INFO("node " << node);
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      if (i != 2) CHECK(found[i] == expected[i]);  // ids differ there
+  }
+}
+
+TEST_CASE("spaces, quotas and indexes are the same on all nodes, wherever they are made") {
+  ClusterProcesses cluster(3);
+  cluster.start_all();
+  for (unsigned node = 0; node < 3; ++node) {
+    std::string name = "space-" + std::to_string(node);
+    run_engram(cluster.server(node), {"space", "create", name, "--max-vertices", "100"});
+    auto client = cluster.connect(cluster.server((node + 1) % 3));
+    REQUIRE(client.use_space(name).ok());
+    CHECK(client.declare_index({"Person", "age"}).committed());
+    Batch batch;
+    for (int i = 0; i < 20; ++i) batch.put_vertex("p" + std::to_string(i), {.labels = {"Person"}, .properties = {{"age", std::int64_t{i}}}});
+    REQUIRE(client.submit(batch).committed());
+    auto other = cluster.connect(cluster.server((node + 2) % 3));
+    REQUIRE(other.use_space(name).ok());
+    auto statistics = other.statistics();
+    REQUIRE(statistics.ok());
+    CHECK(statistics->space.vertices == 20);
+    CHECK(statistics->space.quota.vertices == 100);
+    client::LookupQuery query;
+    query.index = {"Person", "age"};
+    query.equal = client::Value(std::int64_t{7});
+    auto found = other.lookup(query);
+    INFO(found.status().message());
+    REQUIRE(found.ok());
+    REQUIRE(found->vertices.size() == 1);
+    CHECK(found->vertices[0].key == "p7");
+  }
+}
+
+TEST_CASE("a batch over all nodes happens whole or not at all") {
+  ClusterProcesses cluster(3);
+  cluster.start_all();
+  auto client = cluster.connect(cluster.server(2));
+  Batch good;
+  for (int i = 0; i < 30; ++i) good.put_vertex("v" + std::to_string(i));
+  CHECK(client.submit(good).created == 30);
+  Batch bad;
+  for (int i = 0; i < 30; ++i) bad.put_vertex("w" + std::to_string(i));
+  bad.put_vertex("v7", {.mode = client::PutMode::create});
+  auto refused = client.submit(bad);
+  CHECK(refused.fate == client::Fate::failed);
+  CHECK(refused.status.code() == Code::vertex_exists);
+  auto statistics = cluster.connect(cluster.server(0)).statistics();
+  REQUIRE(statistics.ok());
+  CHECK(statistics->space.vertices == 30);
+}

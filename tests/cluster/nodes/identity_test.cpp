@@ -1,0 +1,113 @@
+// Who may be part of a cluster: volumes and processes that are not who they say are refused, with a message for the operator.
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/support/cluster_processes.h"
+
+using namespace engram;
+using namespace engram::test;
+
+namespace {
+
+std::string& flag_of(EngineSetup& setup, const std::string& name) {
+  return *std::next(std::find(setup.flags.begin(), setup.flags.end(), name));
+}
+
+void set_flag(EngineSetup& setup, const std::string& name, const std::string& value) { flag_of(setup, name) = value; }
+
+void put(ClusterProcesses& cluster, const std::string& key) {
+  client::Batch batch;
+  batch.put_vertex(key);
+  REQUIRE(cluster.connect(cluster.server(0)).submit(batch).committed());
+}
+
+}  // namespace
+
+TEST_CASE("an empty volume is not taken for the one that the cluster knows") {
+  ClusterProcesses cluster(3);
+  cluster.start_all();
+  put(cluster, "ada");
+  cluster.stop(2);
+  std::filesystem::remove_all(cluster.setup(2).data_dir);
+  std::string refused = refused_start(cluster.setup(2));
+  CHECK_THAT(refused, Catch::Contains("forget-volume"));
+  CHECK(!std::filesystem::exists(cluster.setup(2).data_dir + "/NODE"));
+
+  // The way out that the message names.
+  for (unsigned node : {0u, 1u}) {
+    auto client = cluster.connect(cluster.server(node));
+    CHECK(client.forget_volume(2).ok());
+    CHECK(client.forget_volume(7).code() == Code::invalid_argument);
+  }
+  cluster.start(2);
+  cluster.require_ready(2);
+  put(cluster, "charles");
+}
+
+TEST_CASE("a lost volume of node 0 does not become a new cluster beside the old one") {
+  ClusterProcesses cluster(3);
+  cluster.start_all();
+  cluster.stop(0);
+  std::filesystem::remove_all(cluster.setup(0).data_dir);
+  std::string refused = refused_start(cluster.setup(0));
+  CHECK_THAT(refused, Catch::Contains("volume"));
+  CHECK(!std::filesystem::exists(cluster.setup(0).data_dir + "/NODE"));
+}
+
+TEST_CASE("a node with another number of nodes or partitions, or of another cluster, is refused") {
+  ClusterProcesses cluster(2);
+  cluster.start_all();
+  cluster.stop(1);
+  EngineSetup finer = cluster.setup(1);
+  set_flag(finer, "--cluster-partitions", "8");
+  CHECK_THAT(refused_start(finer), Catch::Contains("was made with partitions 6"));
+
+  EngineSetup more = cluster.setup(1);
+  set_flag(more, "--cluster-nodes", "3");
+  set_flag(more, "--cluster-peers", flag_of(more, "--cluster-peers") + "," + loopback_address(2) + ":9472");
+  CHECK_THAT(refused_start(more), Catch::Contains("was made with nodes 2"));
+
+  // A volume of a cluster that was made at other addresses.
+  ClusterProcesses other(2);
+  for (unsigned node : {0u, 1u}) {
+    set_flag(other.setup(node), "--cluster-address", loopback_address(50 + node) + ":9472");
+    set_flag(other.setup(node), "--cluster-peers", loopback_address(50) + ":9472," + loopback_address(51) + ":9472");
+  }
+  other.start_all();
+  other.stop(1);
+  EngineSetup foreign = cluster.setup(1);
+  foreign.data_dir = other.setup(1).data_dir;
+  CHECK_THAT(refused_start(foreign), Catch::Contains("cluster"));
+}
+
+TEST_CASE("of two processes with copies of one volume the newer is let in, and the older one ends") {
+  ClusterProcesses cluster(2);
+  cluster.start_all();
+  cluster.stop(1);
+  EngineSetup copy = cluster.setup(1);
+  copy.data_dir += "-copy";
+  copy.socket += "-copy";
+  copy.output += "-copy";
+  std::filesystem::copy(cluster.setup(1).data_dir, copy.data_dir, std::filesystem::copy_options::recursive);
+  cluster.start(1);
+  cluster.require_ready(1);
+  // Twice more than the original: once where nobody hears of it.
+  EngineSetup alone = copy;
+  set_flag(alone, "--cluster-address", loopback_address(101) + ":9472");
+  set_flag(alone, "--cluster-peers", loopback_address(100) + ":9472," + loopback_address(101) + ":9472");
+  {
+    EngineProcess first(alone);
+    require_ready(first);
+    CHECK(first.terminate()->code == 0);
+  }
+  set_flag(copy, "--cluster-address", loopback_address(101) + ":9472");
+  EngineProcess newer(copy);
+  bool ready = newer.wait_ready();
+  INFO(newer.output() << cluster.outputs());
+  REQUIRE(ready);
+  auto ended = cluster.engine(1).wait_end(20'000);
+  REQUIRE(ended);
+  CHECK(ended->code == 70);
+  CHECK(newer.running());
+}
