@@ -10,6 +10,9 @@ using namespace engram::test;
 
 namespace {
 
+// Longer than what partitions wait before they ask each other again.
+constexpr std::int64_t patience_ms = 10'000;
+
 struct Racer {
   ModelBatch batch;
   Submission submission;
@@ -36,7 +39,7 @@ void prepare(SimulatedCluster& node, RandomBatches& batches, Session& session, C
 
 void ask(SimulatedCluster& node, unsigned number, Racer& racer) {
   racer.port = std::make_shared<Answered>();
-  node.submit(number, racer.submission.to, racer.submission.command, racer.port, 2000);
+  node.submit(number, racer.submission.to, racer.submission.command, racer.port, patience_ms);
 }
 
 /// What befalls the nodes while the racers run.
@@ -186,5 +189,40 @@ TEST_CASE("nodes that crash or lose their connections while the others go on cha
     options.partitions = options.nodes + seed % 3;
     options.refused_groups_in_100 = seed % 5 == 0 ? 10 : 0;
     run_race(options, seed, 1 + static_cast<int>(seed % 5), trouble_one);
+  }
+}
+
+TEST_CASE("a vote that was lost with its connection is cast again, with the ids that were reserved for it") {
+  auto owner = owner_in_default(2);
+  auto key_on = [&](std::uint16_t partition, int number) {
+    while (owner("v" + std::to_string(number)).value != partition) number += 100;
+    return "v" + std::to_string(number);
+  };
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    INFO("seed " << seed);
+    SimulationOptions options;
+    options.nodes = options.partitions = 2;
+    SimulatedCluster cluster(options, seed);
+    std::mt19937_64 random(seed);
+    CommandModel model(owner);
+    Session session(1, options.partitions);
+    ModelBatch batch;  // all of its vertices are made by it, on both nodes
+    for (int i = 0; i < 3; ++i) {
+      batch.operations.emplace_back();
+      batch.operations.back().kind = ModelOperation::Kind::put_edge;
+      batch.operations.back().edge = {key_on(0, i), "T", key_on(1, 10 + i)};
+      batch.operations.back().create_missing = true;
+    }
+    REQUIRE(model.apply(batch).code == Code::none);
+    Racer racer{batch, session.batch(batch), nullptr, std::nullopt};
+    ask(cluster, 0, racer);
+    for (std::size_t steps = random() % 24; steps > 0; --steps) cluster.step();
+    cluster.cut(0, 1);
+    for (int ticks = 0; !racer.port->frame && ticks < 200;)
+      if (!cluster.step()) cluster.tick(100), ++ticks;
+    REQUIRE(racer.port->frame);
+    REQUIRE(racer.port->outcome().status.ok());
+    cluster.settle();
+    check_graph(GraphReader(cluster, SpaceId{0}).read(), model.graph);
   }
 }
