@@ -33,9 +33,9 @@ class CafWire final : public PeerWire {
   }
 
   void send(std::uint64_t connection, PacketBytes packet) override {
-    if (packet.size() > options_.max_packet_bytes)
-      return table_.end(connection, {Code::internal, "A packet of " + std::to_string(packet.size()) + " bytes to send is "
-                                                     "over the limit of " + std::to_string(options_.max_packet_bytes) + "."});
+    if (const std::size_t limit = options_.max_packet_bytes; packet.size() > limit)
+      return table_.end(connection, {Code::internal, "A packet to send has " + std::to_string(packet.size()) + " bytes; the "
+                                                     "limit is " + std::to_string(limit) + "."});
     if (PeerActor peer = table_.peer_of(connection)) caf::anon_send(peer, std::move(packet));
   }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "tests/support/cluster_processes.h"
+#include "tests/support/run_program.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -23,6 +24,50 @@ void put(ClusterProcesses& cluster, const std::string& key) {
 }
 
 }  // namespace
+
+void make_certificates(const std::string& directory) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"init", directory}, {"node", directory, "--nodes", "2"}}) {
+    std::vector<std::string> command{engine_binary(), "certs"};
+    command.insert(command.end(), words.begin(), words.end());
+    Ran ran = run_program(command);
+    INFO(ran.output << ran.errors);
+    REQUIRE(ran.exit_code == 0);
+  }
+}
+
+void use_certificate(EngineSetup& setup, const std::string& directory, const std::string& name) {
+  setup.flags.insert(setup.flags.end(), {"--cluster-certificate", directory + "/" + name + ".pem", "--cluster-key",
+                                         directory + "/" + name + ".key", "--cluster-ca", directory + "/ca.pem"});
+}
+
+TEST_CASE("nodes with certificates of one authority are a cluster; another node's certificate is refused") {
+  TemporaryDirectory directory;
+  std::string certificates = directory / "certs";
+  make_certificates(certificates);
+  ClusterProcesses cluster(2);
+  EngineSetup plain = cluster.setup(1);
+  for (unsigned node : {0u, 1u}) use_certificate(cluster.setup(node), certificates, node_name(node));
+  cluster.start_all();
+  put(cluster, "ada");
+  auto there = cluster.connect(cluster.server(1)).get("ada");
+  CHECK(there.ok());
+
+  cluster.stop(1);
+  EngineSetup other = plain;
+  use_certificate(other, certificates, node_name(0));
+  for (const EngineSetup& wrong : {plain, other}) {
+    EngineProcess engine(wrong);
+    bool ready = engine.wait_ready();  // of itself it may be ready: the other node may be away
+    INFO(engine.output() << cluster.outputs());
+    CHECK_THAT(cluster.engine(0).output(), Catch::Contains("no peer let in") || Catch::Contains("peer cannot be reached"));
+    CHECK_THAT(engine.output(), !Catch::Contains("peer connected"));
+    if (ready) CHECK(engine.terminate()->code == 0);
+  }
+  cluster.start(1);
+  cluster.require_ready(1);
+  put(cluster, "charles");
+}
 
 TEST_CASE("an empty volume is not taken for the one that the cluster knows") {
   ClusterProcesses cluster(3);
