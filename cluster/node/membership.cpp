@@ -52,20 +52,13 @@ Status Membership::open_directory(const LoadedConfig& loaded, Files& files, Rand
   auto directory = NodeDirectory::open(options, files, random, clock);
   if (!directory.ok()) return directory.status();
   directory_ = std::make_unique<NodeDirectory>(std::move(*directory));
-  return count_start(files);
-}
-
-/// Of a single node nobody asks which start it is, and on a full volume an engine has to start to make room.
-Status Membership::count_start(Files& files) {
-  auto starts = directory_->count_start(files);
-  if (starts.ok()) starts_ = *starts;
-  if (starts.ok() || starts.status().code() != Code::disk_full || identity().nodes > 1) return starts.status();
-  log_event(LogLevel::warn, "this start could not be counted", {{"error", starts.status().message()}});
   return {};
 }
 
 Status Membership::open_peers(const LoadedConfig& loaded, Files& files, Random& random, const Clock& clock,
                               std::function<void(const Status&)> fatal) {
+  auto starts = directory_->count_start(files);
+  if (!starts.ok()) return starts.status();
   auto registry = PeerRegistry::open(loaded.config.data.dir, files);
   if (!registry.ok()) return registry.status();
   registry_ = std::move(*registry);
@@ -74,7 +67,7 @@ Status Membership::open_peers(const LoadedConfig& loaded, Files& files, Random& 
   PeersOptions options;
   options.config = &loaded.config;
   options.self = {identity().cluster_id, identity().disk_id, identity().name,    identity().ordinal, identity().nodes,
-                  identity().partitions, 1,                  engram_version(), {starts_, random.next64()}};
+                  identity().partitions, 1,                  engram_version(), {*starts, random.next64()}};
   options.map = map_.get();
   options.registry = registry_.get();
   options.tls = tls_.get();

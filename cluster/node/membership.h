@@ -30,14 +30,12 @@ class Membership {
   Status open_directory(const LoadedConfig& loaded, Files& files, Random& random, const Clock& clock);
   Status open_peers(const LoadedConfig& loaded, Files& files, Random& random, const Clock& clock,
                     std::function<void(const Status&)> fatal);
-  Status count_start(Files& files);
 
   std::unique_ptr<TlsFiles> tls_;
   std::unique_ptr<NodeDirectory> directory_;
   std::unique_ptr<PeerRegistry> registry_;
   std::unique_ptr<PartitionMap> map_;
   std::vector<Introduction> members_;  // of the cluster that was joined just now
-  std::uint64_t starts_ = 0;
   std::unique_ptr<Peers> peers_;
 };
 

@@ -25,7 +25,8 @@ struct WholeMessage {
 /// claims to have.
 class MessageAssembly {
  public:
-  MessageAssembly(std::size_t max_message_bytes, const Clock& clock) : max_message_bytes_(max_message_bytes), clock_(clock) {}
+  MessageAssembly(std::size_t max_message_bytes, const Clock& clock)
+      : max_message_bytes_(max_message_bytes), clock_(clock) {}
 
   /// Another connection: message 1 is next, and what was begun on the old one will never end.
   void restart();

@@ -29,8 +29,8 @@ class LinkCore final : public std::enable_shared_from_this<LinkCore> {
   void drain();
   [[nodiscard]] const PeerLinkGauges& gauges() const { return gauges_; }
 
-  /// The object goes: answers all that is open, and waits for threads that are just transmitting. From then on nothing of the
-  /// world is called. Not from within a call of the host.
+  /// The object goes: answers all that is open, and waits for threads that are just transmitting. From then on nothing of
+  /// the world is called. Not from within a call of the host.
   void close();
 
  private:

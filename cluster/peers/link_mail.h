@@ -42,13 +42,14 @@ OutgoingPtr outgoing_mail(PartitionId to, Mail mail, std::int64_t now_ns, std::i
 /// An answer to the peer's message `question`; one that is larger than a peer would take becomes an error.
 OutgoingPtr outgoing_answer(PartitionId from, std::uint64_t question, Frame answer, std::size_t max_message_bytes);
 
-/// A message whose answer will not come: its port is answered with an error, or let go if `status` is ok. Never under a lock.
+/// A message whose answer will not come: its port is answered with an error, or let go if `status` is ok.
 struct Settled {
   MessageKind kind = MessageKind::question;
   ReplyPortPtr port;
   Status status;
 };
 using SettledList = std::vector<Settled>;
+/// Calls the ports and lets go of them; never under a lock.
 void settle(SettledList& settled);
 
 /// An error as whoever sent such a message reads it: an Answer with `error`, or with an Outcome if it was a command.

@@ -71,7 +71,8 @@ Status LinkOutbox::why_refused(const Outgoing& message, std::size_t kept_with_it
   if (kept_with_it <= options_.budget_bytes) return {};
   bump(gauges_.overloaded);
   return {Code::overloaded,
-          "Too much waits for the node that this partition is on: it is away or slow. Nothing was changed; retry with a pause.",
+          "Too much waits for the node that this partition is on: it is away or slow. Nothing was changed; retry with a "
+          "pause.",
           "", options_.budget_bytes};
 }
 

@@ -53,8 +53,8 @@ TEST_CASE("parts of questions and answers take turns; commands go before them, i
   pair.left.link->send({1}, command(3, 2'500));
   pair.left.link->send({1}, notice(4));
   while (!pair.left.sent.empty()) step();
-  // Questions 1 and 2 and the answer (3) in turn, then the command (4) and the notice (5), then the turns go on. The first part
-  // of 1 was alone, and its third was under way already when the command came.
+  // Questions 1 and 2 and the answer (3) in turn, then the command (4) and the notice (5), then the turns go on. The first
+  // part of 1 was alone, and its third was under way already when the command came.
   auto order = message_numbers(packets);
   CHECK(std::vector(order.begin(), order.begin() + 9) == std::vector<std::uint64_t>{1, 1, 2, 3, 1, 4, 4, 4, 5});
   CHECK(std::vector(order.begin() + 9, order.end()) == std::vector<std::uint64_t>{2, 3, 1, 2, 3});
@@ -180,6 +180,18 @@ TEST_CASE("a stuck peer does not make its asker keep what nobody waits for") {
     for (const AskingPortPtr& port : ports) REQUIRE(port.use_count() == 1);
     REQUIRE(pair.left.link->gauges().kept_messages == 1);
   }
+  pair.run();
+  pair.tick();
+  CHECK(pair.right.ids() == std::vector<std::uint64_t>{1});
+}
+
+TEST_CASE("a question that was begun is finished although the peer is about to stop") {
+  LinkPair pair(small_parts(1'000, 1'000));
+  pair.connect(1);
+  auto begun = pair.left.ask(1, 5'000);
+  auto behind = pair.left.ask(2);
+  pair.right.link->drain();
+  LinkPair::move_one(pair.right, pair.left);
   pair.run();
   pair.tick();
   CHECK(pair.right.ids() == std::vector<std::uint64_t>{1});

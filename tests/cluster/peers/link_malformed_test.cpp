@@ -104,7 +104,11 @@ TEST_CASE("a packet that must not be ends its connection, and is told to the hos
   CHECK(ends(receive_part([](auto part) { part.setNotice(); })));      // a partition would have nobody to answer
   CHECK(ends(receive_part([](auto part) { part.setCommand(); })));     // a request is no command to be logged
   CHECK(ends(receive_part([](auto part) { part.initBytes(0); })));
-  CHECK(ends(receive_part([](auto part) { part.setMore(true), part.setSize(0xffff'fff8); }, {.max_message_bytes = 1 << 20})));
+  auto too_large = [](schema::PeerPart::Builder part) {
+    part.setMore(true);
+    part.setSize(0xffff'fff8);
+  };
+  CHECK(ends(receive_part(too_large, {.max_message_bytes = 1 << 20})));
 }
 
 TEST_CASE("a message whose inside is wrong ends its connection") {

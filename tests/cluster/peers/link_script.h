@@ -21,7 +21,8 @@ inline std::string body_of(std::uint64_t id, std::size_t size) {
   std::string text = std::to_string(id) + ":";
   std::size_t at = text.size();
   if (at < size) text.resize(size);
-  for (std::uint64_t letter = id * 7; at < size; ++at, ++letter) text[at] = static_cast<char>('a' + (letter + at / 251) % 26);
+  for (std::uint64_t letter = id * 7; at < size; ++at, ++letter)
+    text[at] = static_cast<char>('a' + (letter + at / 251) % 26);
   return text;
 }
 inline std::uint64_t id_of(std::string_view body) {

@@ -176,8 +176,8 @@ inline void LinkSimulation::connect() {
   cut_ = false;
   for (Side& side : sides_) {
     // A new connection may be there before the end of the old one is seen, and before what was still on it.
-    auto place = one_in(3) ? side.coming.begin() + static_cast<std::ptrdiff_t>(below(side.coming.size() + 1)) : side.coming.end();
-    side.coming.insert(place, {Event::What::up, connection_, {}});
+    std::size_t place = one_in(3) ? below(side.coming.size() + 1) : side.coming.size();
+    side.coming.insert(side.coming.begin() + static_cast<std::ptrdiff_t>(place), {Event::What::up, connection_, {}});
   }
 }
 
@@ -295,7 +295,7 @@ inline void LinkSimulation::check_end() {
   }
   for (Side& side : sides_) {
     for (auto& [id, asked] : side.asked) {
-      if (!rightly_answered(asked)) FAIL("question " << id << " has " << asked.port->answers() << " answers, or a wrong one");
+      if (!rightly_answered(asked)) FAIL("question " << id << ": " << asked.port->answers() << " answers, or a wrong one");
       if (asked.port.use_count() != 1) FAIL("question " << id << " is still kept somewhere");
     }
     REQUIRE(side.node.kept_bytes() == 0);

@@ -325,7 +325,9 @@ TEST_CASE("answers and mail that are sent from within a delivery or an answer do
     Chain(LinkNode& node, int left, int& count) : node_(node), left_(left), count_(count) {}
     void reply(Frame) override {
       ++count_;
-      if (left_ > 0) node_.link->send({1}, RequestMail{question_frame(1), std::make_shared<Chain>(node_, left_ - 1, count_), {}});
+      if (left_ == 0) return;
+      auto next = std::make_shared<Chain>(node_, left_ - 1, count_);
+      node_.link->send({1}, RequestMail{question_frame(1), std::move(next), {}});
     }
 
    private:
