@@ -95,7 +95,7 @@ void LinkCore::act_on_stale(Arrival& arrival) {
                               {Code::unavailable,
                                "The sender's map of partitions is old: partition " +
                                    std::to_string(arrival.message->head.to.value) +
-                                   " has changed hands since. Nothing was changed; retry once the sender has the new one."}));
+                                   " has changed hands since. Nothing was changed; retry once it has the new one."}));
 }
 
 void LinkCore::break_off(const Status& why) {
