@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "client/engram/servers.h"
+
 namespace engram::client {
 
 namespace {
@@ -18,17 +20,6 @@ std::uint64_t system_random() {
 /// kj's descriptions start with the expression that failed: "connect() ...: Connection refused".
 std::string reason_of(const kj::Exception& error) { return error.getDescription().cStr(); }
 
-std::vector<std::string> split_servers(const std::string& list) {
-  std::vector<std::string> servers;
-  for (std::size_t from = 0; from <= list.size();) {
-    std::size_t end = std::min(list.find(',', from), list.size());
-    if (end > from) servers.push_back(list.substr(from, end - from));
-    from = end + 1;
-  }
-  if (servers.empty()) servers.push_back(list);  // the error of connecting names it
-  return servers;
-}
-
 using MaybeSpace = Result<kj::Maybe<OpenSpace>>;
 
 /// Nothing for an empty name.
@@ -41,6 +32,17 @@ kj::Promise<MaybeSpace> open_named_space(schema::Session::Client session, const 
 }
 
 }  // namespace
+
+std::vector<std::string> split_servers(const std::string& list) {
+  std::vector<std::string> servers;
+  for (std::size_t from = 0; from <= list.size();) {
+    std::size_t end = std::min(list.find(',', from), list.size());
+    if (end > from) servers.push_back(list.substr(from, end - from));
+    from = end + 1;
+  }
+  if (servers.empty()) servers.push_back(list);  // the error of connecting names it
+  return servers;
+}
 
 std::shared_ptr<kj::AsyncIoContext> loop_of_this_thread() {
   static thread_local std::weak_ptr<kj::AsyncIoContext> current;

@@ -158,7 +158,7 @@ struct PeerPacket {
 struct PeerPart {
   # A message, or one of its parts if it is larger than a packet.
   message @0 :UInt64;                 # Counted by its sender on this connection: 1, 2, 3 ...
-  bytes @1 :Data;                     # A Request, an Answer or a Command, in stream framing of one segment, or a part of it.
+  bytes @1 :Data;                     # A Request, an Answer or a Command (of one segment), in stream framing, or a part of it.
   more @2 :Bool;                      # Other parts follow.
 
   # The rest is told by the first part only.

@@ -10,20 +10,20 @@ namespace engram {
 namespace {
 
 constexpr std::uint32_t partitions_of_several_nodes = 16;
-constexpr std::string_view placeholder = "{}";
+constexpr std::string_view ordinal_mark = "{}";
 
 Status refuse(std::string message) {
   return {Code::invalid_argument, std::move(message), "cluster.peers"};
 }
 
-bool has_placeholder(std::string_view text) {
-  return text.find(placeholder) != std::string_view::npos;
+bool names_ordinal(std::string_view text) {
+  return text.find(ordinal_mark) != std::string_view::npos;
 }
 
 std::string fill_in(std::string pattern, std::uint64_t ordinal) {
   const std::string digits = std::to_string(ordinal);
-  for (std::size_t at = 0; (at = pattern.find(placeholder, at)) != std::string::npos; at += digits.size())
-    pattern.replace(at, placeholder.size(), digits);
+  for (std::size_t at = 0; (at = pattern.find(ordinal_mark, at)) != std::string::npos; at += digits.size())
+    pattern.replace(at, ordinal_mark.size(), digits);
   return pattern;
 }
 
@@ -42,12 +42,12 @@ std::vector<std::string> split_at_commas(std::string_view text) {
 /// One entry a node.
 Result<std::vector<std::string>> expand(const std::string& peers, std::uint64_t nodes) {
   std::vector<std::string> entries = split_at_commas(peers);
-  if (entries.size() == 1 && has_placeholder(entries[0])) {
+  if (entries.size() == 1 && names_ordinal(entries[0])) {
     std::vector<std::string> filled;
     for (std::uint64_t i = 0; i < nodes; ++i) filled.push_back(fill_in(entries[0], i));
     return filled;
   }
-  if (has_placeholder(peers))
+  if (names_ordinal(peers))
     return refuse("cluster.peers = \"" + peers +
                   "\" has both {} and a comma: write one host:port with {} for the ordinal, or the host:port of each node");
   if (entries.size() == 1 && nodes > 1)

@@ -24,7 +24,7 @@ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x
 /// As the other end takes it.
 kj::StringPtr plain(std::string& text, std::size_t limit_bytes) {
   std::replace_if(text.begin(), text.end(), is_control, ' ');
-  // Not within a character of UTF-8: its later bytes are 10xxxxxx.
+  // Not within a character of UTF-8: its later bytes begin with the bits 10.
   if (text.size() > limit_bytes) {
     while (limit_bytes > 0 && (static_cast<unsigned char>(text[limit_bytes]) & 0xC0) == 0x80) --limit_bytes;
     text.resize(limit_bytes);

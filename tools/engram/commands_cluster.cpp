@@ -1,5 +1,6 @@
 // cluster: what concerns all nodes. Each of the servers that are named is asked by itself.
 
+#include "client/engram/servers.h"
 #include "tools/engram/command_support.h"
 #include "tools/engram/json.h"
 
@@ -7,23 +8,13 @@ namespace engram::cli {
 
 namespace {
 
-std::vector<std::string> servers_of(const client::Options& options) {
-  std::vector<std::string> servers;
-  for (std::size_t from = 0; from < options.server.size();) {
-    std::size_t end = std::min(options.server.find(',', from), options.server.size());
-    if (end > from) servers.push_back(options.server.substr(from, end - from));
-    from = end + 1;
-  }
-  return servers;
-}
-
 /// Calls `ask(client)` at each server, whether or not the others answer.
 template <typename Ask>
 void for_each_server(Globals& globals, const Ask& ask) {
   auto options = client_options(globals);
   if (!options.ok()) return report_error(globals, options.status());
   options->space = {};
-  for (const std::string& server : servers_of(*options)) {
+  for (const std::string& server : client::split_servers(options->server)) {
     client::Options one = *options;
     one.server = server;
     auto client = client::Client::connect(one);
