@@ -203,17 +203,22 @@ std::vector<Engine::OwnPartition> Engine::own() {
   return own;
 }
 
+/// Has all partitions write back what is logged. False: not in time.
+bool Engine::flush(std::chrono::steady_clock::time_point deadline) {
+  Answers flushed;
+  for (auto& runtime : runtimes_) send(runtime->id(), FlushMail{flushed.port()}, nullptr);
+  return flushed.wait_until(deadline);
+}
+
 Status Engine::shut_down(std::int64_t timeout_ms) {
   if (system_ == nullptr) return {};
   auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   // Twice: what the last transactions left to be logged in one partition may come when it has flushed for the first time.
-  bool in_time = true;
-  for (int round = 0; in_time && round < 2; ++round) {
-    Answers flushed;
-    for (auto& runtime : runtimes_) send(runtime->id(), FlushMail{flushed.port()}, nullptr);
-    in_time = flushed.wait_until(deadline);
+  bool in_time = flush(deadline) && flush(deadline);
+  if (options_.partitions_close) {
+    options_.partitions_close();
+    in_time = in_time && flush(deadline);  // what other nodes still sent was logged: the next start would replay it
   }
-  if (options_.partitions_close) options_.partitions_close();
   for (auto& partition : services_.partitions)
     if (partition != nullptr) caf::anon_send_exit(partition, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(services_.log, caf::exit_reason::user_shutdown);

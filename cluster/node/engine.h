@@ -2,6 +2,7 @@
 // The engine of one node without its front: log, warm stores, partitions and the actors that run them.
 // Opening it recovers: each partition from its warm store, then the log behind that, the partitions side by side.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -73,6 +74,7 @@ class Engine {
   void start_services();
   void start_log();
   void settle();
+  bool flush(std::chrono::steady_clock::time_point deadline);
   void register_metrics();
 
   EngineOptions options_;
