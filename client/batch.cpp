@@ -68,6 +68,19 @@ Batch::Impl::Impl(std::size_t expected_operations)
       batch(command.initBatch()),
       operations(batch.initOperations(static_cast<unsigned>(std::max<std::size_t>(expected_operations, 1)))) {}
 
+/// As the engine chooses it: actors/partition/command_check.h, coordinator_of.
+std::optional<VertexRef> Batch::Impl::first_key() const {
+  if (operation_count == 0) return std::nullopt;
+  auto first = batch.asReader().getOperations()[0];
+  switch (first.which()) {
+    case schema::Operation::PUT_VERTEX: return VertexRef(to_string(first.getPutVertex().getKey()));
+    case schema::Operation::DELETE_VERTEX: return VertexRef(to_string(first.getDeleteVertex().getKey()));
+    case schema::Operation::PUT_EDGE: return VertexRef(to_string(first.getPutEdge().getEdge().getSource()));
+    case schema::Operation::DELETE_EDGE: return VertexRef(to_string(first.getDeleteEdge().getSource()));
+  }
+  return std::nullopt;
+}
+
 schema::Operation::Builder Batch::Impl::next_operation() {
   KJ_REQUIRE(!sealed, "a batch that was submitted cannot be added to");
   if (operation_count == operations.size()) grow_operations();

@@ -1,6 +1,8 @@
 #pragma once
 // What is inside a Batch: the Cap'n Proto message itself.
 
+#include <optional>
+
 #include <capnp/message.h>
 
 #include "client/engram/batch.h"
@@ -29,6 +31,8 @@ struct Batch::Impl {
   schema::Operation::Builder next_operation();
   schema::Precondition::Builder next_precondition();
 
+  /// Of the vertex whose partition decides the batch; none if it is empty.
+  [[nodiscard]] std::optional<VertexRef> first_key() const;
   /// The whole command. The batch is sealed by the first call; later ones differ in their header only.
   EncodedCommand encode(const CommandHeader& header);
 

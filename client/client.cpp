@@ -55,7 +55,7 @@ Result<Client> Client::connect(Options options) {
   try {
     auto impl = std::make_unique<Impl>(std::move(options));
     // Without a wait there is one attempt: `pause` refuses every step that would go over the deadline.
-    auto status = wait_ms == 0 ? impl->connect_once(now() + attempt_ms * kj::MILLISECONDS)
+    auto status = wait_ms == 0 ? impl->try_each_server(now() + attempt_ms * kj::MILLISECONDS)
                                : impl->ensure_live(now() + wait_ms * kj::MILLISECONDS);
     if (!status.ok()) return status;
     return Client(std::move(impl));
@@ -68,10 +68,7 @@ Result<Client> Client::connect(Options options) {
 const ServerInfo& Client::server() const { return impl_->server(); }
 const SpaceInfo& Client::space() const { return impl_->space(); }
 
-PartitionId Client::owner_of(std::string_view key) const {
-  std::uint32_t partitions = std::max<std::uint32_t>(server().partitions, 1);
-  return owner_of_key({space().id, space().placement, home_of_space(space().name, partitions)}, key, partitions);
-}
+PartitionId Client::owner_of(std::string_view key) const { return impl_->owner_of(key); }
 Status Client::use_space(std::string_view name) { return impl_->use_space(name); }
 
 Result<std::int64_t> Client::ping(std::size_t payload_bytes) {
@@ -89,7 +86,7 @@ Result<std::int64_t> Client::ping(std::size_t payload_bytes) {
 
 Outcome Client::submit(Batch& batch, std::uint32_t timeout_ms) {
   Ticket ticket(*impl_, Channel::writer, [&](const CommandHeader& header) { return batch.impl().encode(header); },
-                timeout_ms);
+                timeout_ms, batch.impl().first_key());
   ticket.start();
   return ticket.settle();
 }
@@ -102,7 +99,7 @@ Outcome Client::ask_again(Batch& batch, const Outcome& unknown, std::uint32_t ti
     return outcome;
   }
   Ticket ticket(*impl_, Channel::writer, [&](const CommandHeader& header) { return batch.impl().encode(header); },
-                timeout_ms);
+                timeout_ms, batch.impl().first_key());
   ticket.start(unknown.sequence);
   return ticket.settle();
 }
@@ -111,7 +108,8 @@ Outcome Client::ask_again(Batch& batch, const Outcome& unknown, std::uint32_t ti
 
 Result<std::vector<Vertex>> Client::get(std::span<const VertexRef> vertices, const Projection& projection,
                                         std::uint32_t timeout_ms) {
-  return impl_->read<std::vector<Vertex>>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+  const VertexRef* about = vertices.empty() ? nullptr : &vertices.front();
+  return impl_->read<std::vector<Vertex>>(timeout_ms, about, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
     return client::get(kj::mv(reader), vertices, projection, limit_ms);
   });
 }
@@ -128,51 +126,54 @@ Result<Vertex> Client::get(const VertexRef& vertex, const Projection& projection
 
 Result<std::vector<Edge>> Client::get_edges(std::span<const EdgeKey> edges, const Projection& projection,
                                             std::uint32_t timeout_ms) {
-  return impl_->read<std::vector<Edge>>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+  VertexRef source(edges.empty() ? std::string() : edges.front().source);
+  return impl_->read<std::vector<Edge>>(timeout_ms, edges.empty() ? nullptr : &source, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
     return client::get_edges(kj::mv(reader), edges, projection, limit_ms);
   });
 }
 
 Result<NeighborsPage> Client::neighbors(const VertexRef& vertex, const NeighborsQuery& query,
                                         std::uint32_t timeout_ms) {
-  return impl_->read<NeighborsPage>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+  return impl_->read<NeighborsPage>(timeout_ms, &vertex, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
     return client::neighbors(kj::mv(reader), vertex, query, limit_ms);
   });
 }
 
 Result<Degree> Client::degree(const VertexRef& vertex, std::span<const std::string> types, std::uint32_t timeout_ms) {
-  return impl_->read<Degree>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+  return impl_->read<Degree>(timeout_ms, &vertex, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
     return client::degree(kj::mv(reader), vertex, types, limit_ms);
   });
 }
 
 Result<Expansion> Client::expand(const ExpandQuery& query, std::uint32_t timeout_ms) {
-  return impl_->read<Expansion>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+  const VertexRef* about = query.seeds.empty() ? nullptr : &query.seeds.front();
+  return impl_->read<Expansion>(timeout_ms, about, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
     return client::expand(kj::mv(reader), query, limit_ms);
   });
 }
 
 Result<Path> Client::path(const VertexRef& source, const VertexRef& target, const PathQuery& query,
                           std::uint32_t timeout_ms) {
-  return impl_->read<Path>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+  return impl_->read<Path>(timeout_ms, &source, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
     return client::path(kj::mv(reader), source, target, query, limit_ms);
   });
 }
 
 Result<Recall> Client::recall(const RecallQuery& query, std::uint32_t timeout_ms) {
-  return impl_->read<Recall>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+  const VertexRef* about = query.seeds.empty() ? nullptr : &query.seeds.front().vertex;
+  return impl_->read<Recall>(timeout_ms, about, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
     return client::recall(kj::mv(reader), query, limit_ms);
   });
 }
 
 Result<Lookup> Client::lookup(const LookupQuery& query, std::uint32_t timeout_ms) {
-  return impl_->read<Lookup>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+  return impl_->read<Lookup>(timeout_ms, nullptr, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
     return client::lookup(kj::mv(reader), query, limit_ms);
   });
 }
 
 Result<Statistics> Client::statistics(std::uint32_t timeout_ms) {
-  return impl_->read<Statistics>(timeout_ms, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+  return impl_->read<Statistics>(timeout_ms, nullptr, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
     return client::statistics(kj::mv(reader), limit_ms);
   });
 }
@@ -228,6 +229,18 @@ Result<std::string> Client::engine_statistics() {
       return admin->statisticsRequest().send().then([](auto&& response) -> Result<std::string> {
         if (auto status = client::read(response.getError()); !status.ok()) return status;
         return to_string(response.getJson());
+      });
+    });
+  });
+}
+
+Result<std::uint32_t> Client::finalize() {
+  return impl_->call<std::uint32_t>(0, [](Live& live, std::uint32_t) {
+    return open_admin(live.session).then([](Result<schema::Admin::Client>&& admin) -> kj::Promise<Result<std::uint32_t>> {
+      if (!admin.ok()) return Result<std::uint32_t>(admin.status());
+      return admin->finalizeRequest().send().then([](auto&& response) -> Result<std::uint32_t> {
+        if (auto status = client::read(response.getError()); !status.ok()) return status;
+        return response.getLevel();
       });
     });
   });

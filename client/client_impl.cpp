@@ -12,6 +12,8 @@ namespace {
 // What was given up as unknown is remembered for ask_again, so many of them.
 constexpr std::size_t max_given_up = 1024;
 
+constexpr auto map_age = 5 * kj::SECONDS;  // of what is known of owners
+
 std::uint64_t system_random() {
   static thread_local std::random_device device;
   return static_cast<std::uint64_t>(device()) << 32 | device();
@@ -19,17 +21,6 @@ std::uint64_t system_random() {
 
 /// kj's descriptions start with the expression that failed: "connect() ...: Connection refused".
 std::string reason_of(const kj::Exception& error) { return error.getDescription().cStr(); }
-
-using MaybeSpace = Result<kj::Maybe<OpenSpace>>;
-
-/// Nothing for an empty name.
-kj::Promise<MaybeSpace> open_named_space(schema::Session::Client session, const std::string& name) {
-  if (name.empty()) return MaybeSpace(kj::Maybe<OpenSpace>());
-  return open_space(kj::mv(session), name).then([](Result<OpenSpace>&& space) -> MaybeSpace {
-    if (!space.ok()) return space.status();
-    return kj::Maybe<OpenSpace>(kj::mv(space.value()));
-  });
-}
 
 }  // namespace
 
@@ -73,10 +64,13 @@ CallError classify(const kj::Exception& error) {
   return {Failure::answered, Status(Code::internal, "the engine failed: " + reason_of(error))};
 }
 
-Client::Impl::Impl(Options options) : options_(std::move(options)), servers_(split_servers(options_.server)) {
+Client::Impl::Impl(Options options)
+    : options_(std::move(options)),
+      servers_(split_servers(options_.server)),
+      loop_(loop_of_this_thread()),
+      owners_(options_, *loop_, generation_) {
   if (!options_.random) options_.random = system_random;
   if (servers_.size() > 1) at_ = options_.random() % servers_.size();  // clients spread over the nodes
-  loop_ = loop_of_this_thread();
   session_ = options_.random() | 1;   // 0 means "no session"
 }
 
@@ -86,6 +80,7 @@ Live& Client::Impl::live() {
 }
 
 void Client::Impl::drop_live(std::uint64_t generation) {
+  if (owners_.drop(generation)) return;
   KJ_IF_MAYBE (live, live_) {
     if (live->generation != generation) return;
     live_ = nullptr;
@@ -124,45 +119,26 @@ Status Client::Impl::ensure_live(kj::TimePoint deadline) {
   return {};
 }
 
+Status Client::Impl::try_each_server(kj::TimePoint deadline) {
+  Status status;
+  for (std::size_t tried = 0; tried < servers_.size(); ++tried) {
+    status = connect_once(deadline);
+    if (!is_passing(status.code())) return status;
+    at_ = (at_ + 1) % servers_.size();
+  }
+  return status;
+}
+
 Status Client::Impl::connect_once(kj::TimePoint deadline) {
   auto& scope = wait_scope();
   // A node that does not answer must not take the time in which another one would.
   auto limit = now() + attempt_ms(deadline) * kj::MILLISECONDS / static_cast<unsigned>(servers_.size());
-  // The whole greeting is one promise, so that one deadline holds for all of it.
-  using Greeted = Result<std::unique_ptr<Live>>;
   try {
-    auto greeting =
-        Connection::connect(*loop_->provider, address(), options_.tls)
-            .then([this](Result<kj::Own<Connection>>&& connected) -> kj::Promise<Greeted> {
-              if (!connected.ok()) return Greeted(connected.status());
-              auto connection = kj::mv(connected.value());
-              auto authenticated = connection->authenticate(options_.token);
-              return authenticated.then(
-                  [this, connection = kj::mv(connection)](Result<Access>&& access) mutable -> kj::Promise<Greeted> {
-                    if (!access.ok()) return Greeted(access.status());
-                    auto session = access->session;
-                    auto info = server_info(session);
-                    auto opened = open_named_space(session, options_.space);
-                    return info.then([this, opened = kj::mv(opened)](
-                                         Result<ServerInfo>&& server) mutable -> kj::Promise<MaybeSpace> {
-                      if (!server.ok()) return MaybeSpace(server.status());
-                      server_ = kj::mv(server.value());
-                      return kj::mv(opened);
-                    }).then([session, connection = kj::mv(connection)](MaybeSpace&& space) mutable -> Greeted {
-                      if (!space.ok()) return space.status();
-                      return std::make_unique<Live>(
-                          Live{kj::mv(connection), session, kj::mv(space.value()), nullptr, 0});
-                    });
-                  });
-            });
-    auto answer = limited(kj::mv(greeting), limit).wait(scope);
+    // The whole greeting is one promise, so that one deadline holds for all of it.
+    auto answer = limited(greet(*loop_->provider, address(), options_), limit).wait(scope);
     KJ_IF_MAYBE (greeted, answer) {
       if (!greeted->ok()) return greeted->status();
-      auto& live = *greeted->value();
-      live.generation = ++generation_;
-      space_ = SpaceInfo();
-      KJ_IF_MAYBE (space, live.space) space_ = space->info;
-      live_ = kj::mv(live);
+      take_in(kj::mv(*greeted->value()));
       return {};
     }
     return explain_unreachable(Status(Code::unavailable, "it took too long to connect"));
@@ -174,12 +150,57 @@ Status Client::Impl::connect_once(kj::TimePoint deadline) {
   }
 }
 
+void Client::Impl::take_in(Live live) {
+  live.generation = ++generation_;
+  server_ = live.server;
+  space_ = SpaceInfo();
+  KJ_IF_MAYBE (space, live.space) space_ = space->info;
+  live_ = kj::mv(live);
+  if (servers_.size() > 1) owners_.learn(server_);
+  map_due_ = now() + map_age;
+}
+
+/// Asks for the map beside a call, so that none waits for it.
+void Client::Impl::learn_again() {
+  if (servers_.size() == 1 || now() < map_due_) return;
+  map_due_ = now() + map_age;
+  learning_ = server_info(live().session)
+                  .then([this](Result<ServerInfo>&& server) {
+                    if (!server.ok()) return;
+                    server_ = kj::mv(server.value());
+                    owners_.learn(server_);
+                  })
+                  .eagerlyEvaluate([](kj::Exception&&) {});  // the next call finds out
+}
+
+PartitionId Client::Impl::owner_of(const VertexRef& vertex) const {
+  if (const auto* id = std::get_if<VertexId>(&vertex.name)) return id->partition();
+  std::uint32_t partitions = std::max<std::uint32_t>(server_.partitions, 1);
+  return owner_of_key({space_.id, space_.placement, home_of_space(space_.name, partitions)},
+                      std::get<std::string>(vertex.name), partitions);
+}
+
+Live& Client::Impl::live_for(const VertexRef* about) {
+  learn_again();
+  if (about != nullptr && servers_.size() > 1)
+    if (Live* owner = owners_.of(owner_of(*about))) return *owner;
+  return live();
+}
+
+bool Client::Impl::is_live(std::uint64_t generation) {
+  KJ_IF_MAYBE (live, live_) {
+    if (live->generation == generation) return true;
+  }
+  return owners_.has(generation);
+}
+
 Status Client::Impl::use_space(std::string_view name) {
   auto opened = call<OpenSpace>(0, [&](Live& live, std::uint32_t) { return open_space(live.session, std::string(name)); });
   if (!opened.ok()) return opened.status();
   options_.space = name;
   space_ = opened->info;
   live().space = kj::mv(opened.value());
+  owners_.clear();
   return {};
 }
 

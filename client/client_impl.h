@@ -9,7 +9,8 @@
 #include <kj/async-io.h>
 
 #include "client/batch_impl.h"
-#include "client/engram/connection.h"
+#include "client/live.h"
+#include "client/owners.h"
 
 namespace engram::client {
 
@@ -33,15 +34,6 @@ class Backoff {
   std::uint32_t max_ms_;
 };
 
-/// A connection that is ready for calls. Its number tells it from those before it.
-struct Live {
-  kj::Own<Connection> connection;
-  schema::Session::Client session;
-  kj::Maybe<OpenSpace> space;   // null: Options::space is empty
-  kj::Maybe<schema::Admin::Client> admin;
-  std::uint64_t generation = 0;
-};
-
 /// What the end of a wait was: an answer (of the engine or a made-up status), or a connection that is gone.
 enum class Failure {
   answered,        // the engine said so
@@ -63,12 +55,18 @@ class Client::Impl {
 
   /// Connects, authenticates and opens the space, if one is named, if there is no connection; goes on trying until the deadline.
   Status ensure_live(kj::TimePoint deadline);
-  /// One attempt to connect.
+  /// One attempt to connect, to the server whose turn it is.
   Status connect_once(kj::TimePoint deadline);
+  /// One attempt to connect to each server, until one is there.
+  Status try_each_server(kj::TimePoint deadline);
   Live& live();
+  /// To the node that owns the vertex, if there is a connection to it; else `live()`. Null: nothing is asked for by key or id.
+  Live& live_for(const VertexRef* about);
   [[nodiscard]] bool is_live() const { return live_ != nullptr; }
+  /// Whether the connection with that number is there still.
+  [[nodiscard]] bool is_live(std::uint64_t generation);
   void drop_live() { live_ = nullptr; }
-  /// Drops it only if it is that connection still.
+  /// Drops it only if it is there still.
   void drop_live(std::uint64_t generation);
   /// An engine of several says that it cannot: the next attempt is made at another one.
   void leave_for(Code code, std::uint64_t generation);
@@ -93,14 +91,19 @@ class Client::Impl {
   }
 
   /// Runs `make_call(live, attempt_ms)` until it gives an answer that repeating would not change, or the deadline is there.
+  /// `about`: see `live_for`.
   template <typename T, typename MakeCall>
-  Result<T> call(std::uint32_t timeout_ms, MakeCall make_call);
+  Result<T> call(std::uint32_t timeout_ms, const VertexRef* about, MakeCall make_call);
+  template <typename T, typename MakeCall>
+  Result<T> call(std::uint32_t timeout_ms, MakeCall make_call) {
+    return call<T>(timeout_ms, nullptr, kj::mv(make_call));
+  }
 
   /// The same for a read of the space: `make_call(reader, attempt_ms)`.
   template <typename T, typename MakeCall>
-  Result<T> read(std::uint32_t timeout_ms, MakeCall make_call) {
+  Result<T> read(std::uint32_t timeout_ms, const VertexRef* about, MakeCall make_call) {
     if (auto status = check_space(); !status.ok()) return status;
-    return call<T>(timeout_ms, [&](Live& live, std::uint32_t limit_ms) {
+    return call<T>(timeout_ms, about, [&](Live& live, std::uint32_t limit_ms) {
       return make_call(KJ_ASSERT_NONNULL(live.space).reader, limit_ms);
     });
   }
@@ -132,11 +135,14 @@ class Client::Impl {
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] const ServerInfo& server() const { return server_; }
   [[nodiscard]] const SpaceInfo& space() const { return space_; }
+  [[nodiscard]] PartitionId owner_of(const VertexRef& vertex) const;
   kj::Timer& timer() { return loop_->provider->getTimer(); }
   kj::WaitScope& wait_scope() { return loop_->waitScope; }
 
  private:
   [[nodiscard]] Status explain_unreachable(const Status& status) const;
+  void take_in(Live live);
+  void learn_again();
   [[nodiscard]] const std::string& address() const { return servers_[at_]; }
 
   Options options_;
@@ -145,6 +151,9 @@ class Client::Impl {
   std::shared_ptr<kj::AsyncIoContext> loop_;
   kj::Maybe<Live> live_;
   std::uint64_t generation_ = 0;
+  Owners owners_;
+  kj::TimePoint map_due_ = kj::origin<kj::TimePoint>();
+  kj::Promise<void> learning_ = kj::READY_NOW;
   ServerInfo server_;
   SpaceInfo space_;
   std::uint64_t session_ = 0;
@@ -154,18 +163,22 @@ class Client::Impl {
 };
 
 template <typename T, typename MakeCall>
-Result<T> Client::Impl::call(std::uint32_t timeout_ms, MakeCall make_call) {
+Result<T> Client::Impl::call(std::uint32_t timeout_ms, const VertexRef* about, MakeCall make_call) {
   auto deadline = deadline_of(timeout_ms);
   Backoff backoff(options_);
   for (;;) {
     if (auto status = ensure_live(deadline); !status.ok()) return status;
-    auto generation = live().generation;
+    Live& used = live_for(about);
+    auto generation = used.generation;
     auto limit_ms = attempt_ms(deadline);
     Status last;
     try {
-      auto answer = wait_until<Result<T>>(make_call(live(), limit_ms), patience(limit_ms));
+      auto answer = wait_until<Result<T>>(make_call(used, limit_ms), patience(limit_ms));
       KJ_IF_MAYBE (result, answer) {
-        if (result->ok() || !is_passing(result->status().code())) return kj::mv(*result);
+        // An attempt's time may be over when the caller's is not.
+        Code code = result->status().code();
+        if (result->ok() || !(is_passing(code) || (code == Code::deadline_exceeded && now() < deadline)))
+          return kj::mv(*result);
         last = result->status();
         leave_for(last.code(), generation);
       } else {

@@ -220,12 +220,17 @@ SpaceInfo read(schema::SpaceInfo::Reader from) {
 }
 
 ServerInfo read(schema::ServerInfo::Reader from) {
-  return {.version = to_string(from.getVersion()),
-          .node = from.getNode(),
-          .partitions = from.getPartitions(),
-          .max_command_bytes = from.getMaxCommandBytes(),
-          .max_operations = from.getMaxOperations(),
-          .role = static_cast<Role>(from.getRole())};
+  ServerInfo to{.version = to_string(from.getVersion()),
+                .node = from.getNode(),
+                .partitions = from.getPartitions(),
+                .max_command_bytes = from.getMaxCommandBytes(),
+                .max_operations = from.getMaxOperations(),
+                .role = static_cast<Role>(from.getRole()),
+                .cluster_id = to_string(from.getClusterId())};
+  for (auto node : from.getNodes())
+    to.nodes.push_back({node.getOrdinal(), to_string(node.getAddress()), node.getConnected()});
+  for (auto owner : from.getOwners()) to.owners.push_back(owner);
+  return to;
 }
 
 Statistics read(schema::StatisticsReply::Reader from) {

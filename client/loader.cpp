@@ -13,7 +13,7 @@ struct InFlight {
   InFlight(Client::Impl& client, Batch moved, std::uint32_t timeout_ms)
       : batch(std::move(moved)),
         ticket(client, Channel::writer, [this](const CommandHeader& header) { return batch.impl().encode(header); },
-               timeout_ms) {}
+               timeout_ms, batch.impl().first_key()) {}
   Batch batch;
   Ticket ticket;
 };

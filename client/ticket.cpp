@@ -22,10 +22,12 @@ bool refused_at_the_door(Code code) {
 
 }  // namespace
 
-Ticket::Ticket(Client::Impl& client, Channel channel, MakeCommand make_command, std::uint32_t timeout_ms)
+Ticket::Ticket(Client::Impl& client, Channel channel, MakeCommand make_command, std::uint32_t timeout_ms,
+               std::optional<VertexRef> about)
     : client_(client),
       channel_(channel),
       make_command_(std::move(make_command)),
+      about_(std::move(about)),
       deadline_(client.deadline_of(timeout_ms)),
       answer_due_(deadline_),
       backoff_(client.options()) {}
@@ -49,7 +51,7 @@ void Ticket::encode(std::uint64_t sequence) {
 }
 
 void Ticket::send_if_stale() {
-  if (!client_.is_live() || generation_ == client_.live().generation || attempts_ == 0) return;
+  if (!client_.is_live() || attempts_ == 0 || client_.is_live(generation_)) return;
   unsure_ = true;
   send();
 }
@@ -60,7 +62,7 @@ void Ticket::postpone(kj::Duration away) {
 }
 
 void Ticket::send() {
-  auto& live = client_.live();
+  auto& live = client_.live_for(about_ ? &*about_ : nullptr);
   generation_ = live.generation;
   answer_ = nullptr;
   auto limit_ms = client_.attempt_ms(deadline_);

@@ -2,6 +2,7 @@
 // One change on its way: sent, and sent again with the same bytes until its fate is known or its deadline is there.
 
 #include <functional>
+#include <optional>
 
 #include "client/client_impl.h"
 
@@ -15,7 +16,8 @@ enum class Channel { writer, admin };
 /// Between start() and settle(), other tickets may be started: that is what a window of batches in flight is.
 class Ticket {
  public:
-  Ticket(Client::Impl& client, Channel channel, MakeCommand make_command, std::uint32_t timeout_ms);
+  Ticket(Client::Impl& client, Channel channel, MakeCommand make_command, std::uint32_t timeout_ms,
+         std::optional<VertexRef> about = std::nullopt);
   /// A ticket that was not settled leaves its number as one whose outcome is unknown.
   ~Ticket();
   Ticket(const Ticket&) = delete;
@@ -45,6 +47,7 @@ class Ticket {
   Client::Impl& client_;
   Channel channel_;
   MakeCommand make_command_;
+  std::optional<VertexRef> about_;  // what the command is decided by: its owner is the best one to send it to
   kj::TimePoint deadline_;
   kj::TimePoint answer_due_;
   Backoff backoff_;

@@ -41,6 +41,15 @@ struct ServerInfo {
   maxCommandBytes @3 :UInt32;
   maxOperations @4 :UInt32;
   role @5 :Role;
+  nodes @6 :List(NodeAddress);   # Of the cluster, by ordinal.
+  owners @7 :List(UInt16);       # The ordinal of the node that owns each partition, by its number.
+  clusterId @8 :Data;            # 16 bytes.
+}
+
+struct NodeAddress {
+  ordinal @0 :UInt32;
+  address @1 :Text;         # For clients: host:port or unix:/path. Empty: not known, or the node takes no clients.
+  connected @2 :Bool;       # To the node that answers; true for that itself.
 }
 
 struct SpaceInfo {
@@ -79,6 +88,9 @@ interface Admin {
   # The engine's state as the operations port's /status shows it.
   forgetVolume @2 (ordinal :UInt32) -> (error :Err.Error);
   # The next volume that comes as the node with this ordinal is taken for right, by this node. For a volume that is lost.
+  finalize @3 () -> (error :Err.Error, level :UInt32);
+  # Raises the feature level of the cluster to the highest that every node knows, and answers it. There is no way back to a
+  # version that does not know it. preconditionFailed: a node is away, or does not know more than the level that is in force.
 }
 
 # --- Reads ---------------------------------------------------------------------------------------------------------

@@ -138,6 +138,8 @@ struct PeerHello {
   process @11 :UInt64;                # ... and a random number that it chose: together the incarnation, ordered in this order.
   wanted @12 :UInt16;                 # From the caller: the ordinal that it means to reach.
   connection @13 :UInt64;             # From the caller: a random number that names this connection from now on.
+  newestLevel @14 :UInt32;            # The highest feature level that this program knows. 0: no higher than `featureLevel`.
+  clientAddress @15 :Text;            # Where clients reach this node; empty: nowhere.
 }
 
 struct PeerVerdict {
@@ -152,6 +154,28 @@ struct PeerPacket {
     part @2 :PeerPart;
     cancel @3 :UInt64;                # Nobody waits for the answer to that message any more.
     draining @4 :Void;                # The sender is about to stop: no new requests, please; it finishes those that it has.
+    status @5 :NodeStatus;            # How the sender is, every second. From feature level 2 on: older nodes do not know it.
+  }
+}
+
+struct NodeStatus {
+  # What a node tells of itself to the others, so that each can show the whole cluster. At most 48 KiB.
+  phase @0 :Text;                     # starting, replaying, ready, draining, stopping
+  featureLevel @1 :UInt32;            # In force at the sender. It only rises: who hears of a higher one takes it over.
+  uptimeMs @2 :UInt64;
+  logPosition @3 :UInt64;             # Bytes that were ever appended to the command log.
+  logQueue @4 :UInt32;                # Commands that wait for the log.
+  hotHits @5 :UInt64;                 # Vertices that were found in memory, and ...
+  warmHits @6 :UInt64;                # ... those that had to be read from the warm store; since the start.
+  callsInFlight @7 :UInt32;           # Of its clients.
+  partitions @8 :List(PartitionStatus);
+  struct PartitionStatus {
+    partition @0 :UInt16;
+    epoch @1 :UInt32;
+    appliedLsn @2 :UInt64;
+    queue @3 :UInt32;                 # Commands taken and not applied yet.
+    inDoubt @4 :UInt32;               # Transactions that are prepared here, and whose outcome is not known yet.
+    transactions @5 :UInt32;          # That are coordinated here.
   }
 }
 

@@ -26,6 +26,12 @@ class ReplyPort {
 };
 using ReplyPortPtr = std::shared_ptr<ReplyPort>;
 
+/// One call of a client, in the log lines of every node that it touches. 0: of no client.
+struct RequestNumber {
+  std::uint64_t value = 0;
+  bool operator==(const RequestNumber&) const = default;
+};
+
 /// A schema Request. Votes, acknowledgements and questions about outcomes have no port.
 struct RequestMail {
   Frame request;
@@ -35,6 +41,7 @@ struct RequestMail {
   std::int64_t deadline_ns = 0;
   /// Once it had to wait: what was prepared when it came. Later transactions cannot have been acknowledged before it.
   std::shared_ptr<const std::vector<TransactionKey>> waits_among;
+  RequestNumber request_number;
 };
 inline std::int64_t deadline_of(const RequestMail& mail) {
   return mail.deadline_ns != 0 ? mail.deadline_ns : mail.request.read<schema::Request>().getDeadlineNs();
@@ -44,10 +51,12 @@ struct SubmitMail {
   CommandBytes command;
   ReplyPortPtr port;
   std::int64_t deadline_ns = 0;
+  RequestNumber request_number;
 };
 /// A command of another partition that is to be logged here: prepare or decide.
 struct PeerCommandMail {
   CommandBytes command;
+  RequestNumber request_number;
 };
 /// Every record of this partition up to `lsn` is on disk.
 struct DurableMail {

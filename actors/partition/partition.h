@@ -250,6 +250,7 @@ struct Partition::Transaction {
   int attempts = 0;
   std::int64_t retry_at_ns = 0;
   std::int64_t asked_ns = 0;  // for votes
+  RequestNumber request_number;
 };
 
 /// A deadline-aware error answer, as a frame.

@@ -76,6 +76,7 @@ void Partition::begin(SubmitMail mail, BatchOwners owners, std::vector<Partition
   transaction->command = mail.command;
   transaction->ports.push_back(std::move(mail.port));
   transaction->deadline_ns = mail.deadline_ns;
+  transaction->request_number = mail.request_number;
   transaction->owners = std::move(owners);
   transaction->participants = std::move(participants);
   if (command.getSession() != 0)
@@ -139,7 +140,8 @@ void Partition::ask_for_targets(Transaction& transaction) {
     });
     std::vector<Hash128> names;
     for (const TargetKey& target : keys) names.push_back(target.name);
-    host_.send(owner, RequestMail{std::move(request), target_port(key, owner, std::move(names)), options_.self});
+    host_.send(owner, RequestMail{std::move(request), target_port(key, owner, std::move(names)), options_.self, 0, nullptr,
+                                  transaction.request_number});
   }
 }
 
@@ -165,7 +167,8 @@ void Partition::ask_for_votes(Transaction& transaction) {
     LocalId id;
     core_.graph().find_key(space, text_of(command.getBatch().getOperations()[0].getDeleteVertex().getKey()), id);
     for (auto& [participant, message] : unlink_messages(transaction.key, core_.graph(), space, id))
-      if (transaction.waiting_for.contains(participant)) host_.send(participant, PeerCommandMail{std::move(message)});
+      if (transaction.waiting_for.contains(participant))
+        host_.send(participant, PeerCommandMail{std::move(message), transaction.request_number});
     return;
   }
   for (PartitionId participant : transaction.waiting_for) {
@@ -173,7 +176,7 @@ void Partition::ask_for_votes(Transaction& transaction) {
         command.isBatch()
             ? prepare_message(transaction.key, transaction.command, transaction.owners, participant, transaction.hints)
             : prepare_space_message(transaction.key, command);
-    host_.send(participant, PeerCommandMail{std::move(prepare)});
+    host_.send(participant, PeerCommandMail{std::move(prepare), transaction.request_number});
   }
 }
 

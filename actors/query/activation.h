@@ -77,6 +77,11 @@ class Activation {
   [[nodiscard]] const std::vector<Vertex>& vertices() const { return vertices_; }
   [[nodiscard]] Slot slot_of(std::uint64_t id) const { return slots_.at(id); }
   [[nodiscard]] std::uint32_t rounds() const { return round_ - 1; }
+  [[nodiscard]] std::size_t bytes() const {
+    constexpr std::size_t slot_bytes = 2 * (sizeof(std::uint64_t) + sizeof(Slot) + 1);  // of a table that is half full
+    return vertices_.size() * (sizeof(Vertex) + slot_bytes) + receipts_.size() * sizeof(Receipt) + ties_.size() * sizeof(Tie) +
+           frontier_.size() * sizeof(Slot);
+  }
 
   /// The receipt with the greatest contribution to a vertex, the earliest of equal ones; none: its own seed was
   /// greater.

@@ -154,6 +154,11 @@ class ExpandQuery final : public ReplyQuery<schema::ExpandReply> {
     depth_ends_.push_back(static_cast<std::uint32_t>(results_.size()));
   }
 
+  [[nodiscard]] Held held() const override {
+    std::size_t ids = next_.size() + admitted_.size() + results_.size() + level_.ids().size();
+    return {visited_.bytes() + ids * sizeof(std::uint64_t) + fetched_bytes_, visited_.size()};
+  }
+
   void stopped(QueryHost& host, const Status& why) override {
     // Keys and vertices would have to be asked for: a list that is not parallel to the ids is no answer.
     if (why.code() != Code::deadline_exceeded || request_->getResult() != schema::ResultKind::IDS)

@@ -49,6 +49,7 @@ class IdSet {
   }
 
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t bytes() const { return table_.size() * sizeof(std::uint64_t); }
 
  private:
   static constexpr std::uint64_t free_place = ~std::uint64_t{0};

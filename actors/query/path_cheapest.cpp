@@ -41,6 +41,10 @@ class LeastCost final : public PathQuery {
     auto operator<=>(const Queued&) const = default;
   };
 
+  [[nodiscard]] Held held() const override {
+    return {labels_.size() * 2 * (sizeof(std::uint64_t) + sizeof(Label)) + queue_.size() * sizeof(Queued), labels_.size()};
+  }
+
   void search(QueryHost& host) override {
     // A property is known at an edge's source only: against direction `in` the search follows the edges, from the
     // target.

@@ -39,6 +39,12 @@ class FewestEdges final : public PathQuery {
     }
   };
 
+  [[nodiscard]] Held held() const override {
+    std::size_t reached = forward_.reached.size() + backward_.reached.size();
+    std::size_t next = forward_.next.size() + backward_.next.size();
+    return {reached * 2 * (sizeof(std::uint64_t) + sizeof(Reached)) + next * sizeof(std::uint64_t), reached};
+  }
+
   void search(QueryHost& host) override {
     forward_.backward = false;
     backward_.backward = true;

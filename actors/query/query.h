@@ -32,6 +32,7 @@ struct QueryContext {
   SpaceRoute space;
   std::uint32_t partitions = 1;
   std::int64_t deadline_ns = 0;  // copied into requests; 0: none
+  std::size_t memory_bytes = 0;  // what the query may hold, answers under way included; 0: any amount
 };
 
 class Query {

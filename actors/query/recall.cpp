@@ -120,6 +120,8 @@ class RecallQuery final : public ReplyQuery<schema::RecallReply> {
     }
   }
 
+  [[nodiscard]] Held held() const override { return {activation_.bytes(), activation_.vertices().size()}; }
+
   // --- the top ---
 
   void select(QueryHost& host) {

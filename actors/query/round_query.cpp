@@ -17,6 +17,8 @@ void RoundQuery::answered(QueryHost& host, std::uint64_t tag, PartitionId, const
     return status.code() == Code::deadline_exceeded ? stopped(host, status) : fail(host, status);
   }
   place = answer;
+  answers_bytes_ += answer.words() * sizeof(capnp::word);
+  if (Status status = check_memory(); !status.ok()) return fail(host, status);
   if (--missing_ > 0) return;
   Step next = std::exchange(next_, nullptr);  // the step may be the last of this object
   next(host);
@@ -25,6 +27,8 @@ void RoundQuery::answered(QueryHost& host, std::uint64_t tag, PartitionId, const
 void RoundQuery::gather(QueryHost& host, Step next) {
   first_tag_ += answers_.size();
   answers_.clear();
+  answers_bytes_ = 0;
+  if (Status status = check_memory(); !status.ok()) return fail(host, status);
   if (asked_.empty()) return next(host);
   if (Status status = host.interrupted(); !status.ok()) return stopped(host, status);
   std::vector<Asked> asked = std::exchange(asked_, {});
@@ -35,6 +39,19 @@ void RoundQuery::gather(QueryHost& host, Step next) {
   for (Asked& one : asked) seeds_fields_.push_back(std::move(one.seeds_field));
   std::uint64_t tag = first_tag_;
   for (Asked& one : asked) host.ask(one.partition, std::move(one.request), tag++);
+}
+
+/// With every answer, and so in the middle of a hop: one that comes upon a million neighbours is not gathered to its end.
+Status RoundQuery::check_memory() const {
+  if (context_.memory_bytes == 0) return {};
+  Held now = held();
+  std::size_t bytes = now.bytes + answers_bytes_;
+  if (bytes <= context_.memory_bytes) return {};
+  return {Code::limit_exceeded,
+          "The query holds " + std::to_string(bytes) + " bytes after it came upon " + std::to_string(now.vertices) +
+              " vertices, and may hold " + std::to_string(context_.memory_bytes) +
+              ". Ask for fewer hops, or for less with filters and limits; or raise limits.query_memory_bytes.",
+          "memory", context_.memory_bytes};
 }
 
 void RoundQuery::finish(QueryHost& host, Frame reply) {

@@ -127,6 +127,13 @@ class RoundQuery : public Query {
   /// Those that hold a part of the space, ascending.
   [[nodiscard]] std::vector<PartitionId> partitions_of_space() const;
 
+  /// What the query has gathered, beside the answers of this round: bytes, and how many vertices it has come upon.
+  struct Held {
+    std::size_t bytes = 0;
+    std::size_t vertices = 0;
+  };
+  [[nodiscard]] virtual Held held() const { return {}; }
+
   // --- the end ---
   /// Nothing of the query may be touched afterwards: the host may have deleted it.
   void finish(QueryHost& host, Frame reply);
@@ -145,7 +152,10 @@ class RoundQuery : public Query {
   };
   std::vector<Asked> asked_;
   std::vector<std::string> seeds_fields_;  // of the requests that are under way
+  [[nodiscard]] Status check_memory() const;
+
   std::vector<Frame> answers_;
+  std::size_t answers_bytes_ = 0;
   std::size_t missing_ = 0;
   std::uint64_t first_tag_ = 0;
   Step next_;

@@ -33,14 +33,16 @@ struct TlsOptions {
 
 struct Options {
   /// "host:port", "[v6]:port" or "unix:/path". Of a cluster several of these, separated by commas: any node answers for all of
-  /// them; the client connects to one at random, and to the next one when it is gone or about to stop.
+  /// them. The client connects to one at random, and to the next one when it is gone or about to stop; it learns from it where
+  /// the others are and what they own, and talks to the owner of a vertex directly where it can. One server alone is the one
+  /// that is talked to.
   std::string server = "127.0.0.1:9470";
   std::string token = {};                  // empty: none, for an engine in open mode
   std::string space = "default";           // the graph to work on; empty: none, for calls on spaces and the engine
   TlsOptions tls = {};
   std::uint32_t timeout_ms = 5000;           // the deadline of a call, all its retries included
   std::uint32_t attempt_timeout_ms = 15000;  // a connection that is silent for so long counts as lost
-  std::uint32_t connect_wait_ms = 5000;      // how long connect() goes on trying; 0: one attempt
+  std::uint32_t connect_wait_ms = 5000;      // how long connect() goes on trying; 0: each server once
   std::uint32_t backoff_min_ms = 10;         // doubled with each attempt in a row up to the maximum, half of it jitter
   std::uint32_t backoff_max_ms = 1000;
   bool retry_conflicts = true;               // a batch that lost against another one is tried again, till the deadline
@@ -136,6 +138,9 @@ class Client {
   Outcome drop_index(const Index& index);
   /// The engine's state, as JSON text.
   Result<std::string> engine_statistics();
+  /// Raises the feature level of the cluster to the highest that all of its nodes know, and gives it: from then on there is no
+  /// way back to a version that does not know it. precondition_failed: a node is away, or older.
+  Result<std::uint32_t> finalize();
   /// Has the node that this client is connected to take the next volume that comes as the node `ordinal` for right.
   Status forget_volume(std::uint32_t ordinal);
 

@@ -247,6 +247,14 @@ struct Statistics {
   std::vector<Index> indexes;
 };
 
+/// A node of a cluster, for clients.
+struct NodeAddress {
+  std::uint32_t ordinal = 0;
+  std::string address;       // host:port or unix:/path; empty: not known
+  bool connected = false;    // to the node that says so
+  bool operator==(const NodeAddress&) const = default;
+};
+
 struct ServerInfo {
   std::string version;
   std::uint32_t node = 0;
@@ -254,6 +262,9 @@ struct ServerInfo {
   std::uint32_t max_command_bytes = 0;
   std::uint32_t max_operations = 0;
   Role role = Role::read;
+  std::string cluster_id;            // 16 bytes
+  std::vector<NodeAddress> nodes;    // by ordinal
+  std::vector<std::uint16_t> owners; // the ordinal of the node that owns each partition, by its number
 };
 
 }  // namespace engram::client

@@ -79,6 +79,18 @@ std::string peer_pattern(const Config& config) {
   return name + "-{}." + name + address.substr(std::min(address.rfind(':'), address.size()));
 }
 
+std::string client_address(const Config& config) {
+  if (!config.listen.advertise.empty()) return config.listen.advertise;
+  if (is_off(config.listen.address)) return is_off(config.listen.unix) ? std::string() : "unix:" + config.listen.unix;
+  Result<Endpoint> own = parse_endpoint(config.listen.address);
+  if (!own.ok() || own->port == 0) return {};
+  if (own->host != "0.0.0.0" && own->host != "::") return own->text();
+  Result<std::vector<std::string>> peers = peer_addresses(config);
+  if (!peers.ok() || config.node.ordinal >= peers->size()) return {};
+  Result<Endpoint> named = parse_endpoint((*peers)[config.node.ordinal]);
+  return named.ok() ? Endpoint{named->host, own->port}.text() : std::string();
+}
+
 Result<std::vector<std::string>> peer_addresses(const Config& config) {
   Result<Endpoint> own = parse_endpoint(config.cluster.address);
   if (config.cluster.peers.empty() && (!own.ok() || own->port == 0))

@@ -23,4 +23,8 @@ std::string peer_pattern(const Config& config);
 /// nodes, what is no host:port, one address without {} for several nodes, two nodes at one address, no port to go by.
 Result<std::vector<std::string>> peer_addresses(const Config& config);
 
+/// What the other nodes tell clients of this one: listen.advertise, or what stands for it. Empty: nothing that is known before
+/// it listens (port 0), or clients cannot connect.
+std::string client_address(const Config& config);
+
 }  // namespace engram

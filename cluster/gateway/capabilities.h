@@ -37,12 +37,14 @@ class CallScope {
 
   [[nodiscard]] const Status& status() const { return status_; }  // why it was not admitted
   void ended(Code code) { code_ = code; }
+  [[nodiscard]] RequestNumber number() const { return number_; }
   SessionRights& rights() { return *rights_; }
 
  private:
   kj::Own<SessionRights> rights_;
   Operation operation_;
   std::int64_t started_ns_;
+  RequestNumber number_;
   Status status_;
   Code code_ = Code::cancelled;
 };

@@ -23,6 +23,13 @@
 
 namespace engram {
 
+/// A node as clients are told of it.
+struct ClusterMember {
+  std::uint32_t ordinal = 0;
+  std::string address;  // for clients; empty: not known
+  bool connected = false;
+};
+
 /// What all loops and connections share.
 struct GatewayServices {
   const Config* config = nullptr;
@@ -33,11 +40,15 @@ struct GatewayServices {
   TlsFiles* tls = nullptr;       // null: plain
   AttemptLimiter* limiter = nullptr;
   std::uint32_t node = 0;
+  Id128 cluster_id;
   std::function<std::string()> status;
+  std::function<std::vector<ClusterMember>()> members;  // the nodes, this one included, by ordinal
+  std::function<Result<std::uint32_t>()> finalize;
   std::function<Status(std::uint32_t ordinal)> forget_volume;
   std::atomic<std::size_t> calls_in_flight{0};
   std::atomic<std::size_t> connections{0};
   std::atomic<bool> draining{false};
+  std::atomic<std::uint64_t> last_request{0};  // begins at random, so that two processes have different ones
 
   [[nodiscard]] CommandLimits command_limits() const;
 };

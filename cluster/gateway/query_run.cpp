@@ -8,11 +8,13 @@ constexpr unsigned big_frontier = 2048;
 
 class QueryRun final : public QueryHost, public std::enable_shared_from_this<QueryRun> {
  public:
-  QueryRun(GatewayLoop& loop, const Clock& clock, std::unique_ptr<Query> query, std::int64_t deadline_ns)
+  QueryRun(GatewayLoop& loop, const Clock& clock, std::unique_ptr<Query> query, std::int64_t deadline_ns,
+           RequestNumber number)
       : loop_(loop),
         clock_(clock),
         query_(std::move(query)),
         deadline_ns_(deadline_ns),
+        number_(number),
         cancelled_(std::make_shared<std::atomic<bool>>(false)) {}
 
   ~QueryRun() noexcept override {}
@@ -32,7 +34,7 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
           if (self != nullptr && !self->finished_)
             self->guarded([&] { self->query_->answered(*self, tag, partition, answer); });
         },
-        cancelled_, big);
+        cancelled_, number_, big);
   }
 
   void finish(Frame reply) override {
@@ -88,6 +90,7 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
   const Clock& clock_;
   std::unique_ptr<Query> query_;
   std::int64_t deadline_ns_;
+  RequestNumber number_;
   std::shared_ptr<std::atomic<bool>> cancelled_;
   bool finished_ = false;
   Frame reply_;
@@ -98,8 +101,8 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
 }  // namespace
 
 kj::Promise<Frame> run_query(GatewayLoop& loop, const Clock& clock, std::unique_ptr<Query> query,
-                             std::int64_t deadline_ns) {
-  auto run = std::make_shared<QueryRun>(loop, clock, std::move(query), deadline_ns);
+                             std::int64_t deadline_ns, RequestNumber number) {
+  auto run = std::make_shared<QueryRun>(loop, clock, std::move(query), deadline_ns, number);
   run->start();
   if (run->finished()) return run->take();
   // The query notices between two hops that its time is up; the rest is for a partition that does not answer.

@@ -55,7 +55,8 @@ class ReaderServer final : public schema::Reader::Server {
  private:
   [[nodiscard]] QueryContext query_context(std::uint32_t timeout_ms) {
     GatewayServices& services = rights_->connection().services;
-    return {space_, services.engine->partitions(), deadline_of(*services.clock, timeout_ms)};
+    return {space_, services.engine->partitions(), deadline_of(*services.clock, timeout_ms),
+            services.config->limits.query_memory_bytes};
   }
 
   template <typename Context>
@@ -81,7 +82,7 @@ class ReaderServer final : public schema::Reader::Server {
   kj::Promise<void> finish(Context context, kj::Own<CallScope> scope, const QueryContext& query,
                            std::unique_ptr<Query> machine) {
     ConnectionState& connection = rights_->connection();
-    return run_query(connection.loop, *connection.services.clock, std::move(machine), query.deadline_ns)
+    return run_query(connection.loop, *connection.services.clock, std::move(machine), query.deadline_ns, scope->number())
         .then([context, scope = kj::mv(scope)](Frame frame) mutable {
           if (!frame) {
             auto results = context.getResults();
@@ -130,7 +131,7 @@ kj::Promise<void> ReaderServer::get_one(GetContext context) {
     out.setGet(request);
   }, 64);
   context.allowCancellation();
-  return connection.loop.ask(owner, std::move(frame), deadline_ns)
+  return connection.loop.ask(owner, std::move(frame), deadline_ns, scope->number())
       .then([context, scope = kj::mv(scope)](Frame answer) mutable {
         auto reply = context.getResults().initReply();
         if (!answer) {
@@ -199,7 +200,7 @@ kj::Promise<void> ReaderServer::scan_pages(std::shared_ptr<ScanRun> run) {
   auto most = static_cast<std::uint32_t>(run->limited ? std::min<std::uint64_t>(run->left, page_vertices) : page_vertices);
   ConnectionState& connection = rights_->connection();
   auto page = run_query(connection.loop, *connection.services.clock,
-                        make_scan_page(query, run->request(), most, page_bytes), query.deadline_ns);
+                        make_scan_page(query, run->request(), most, page_bytes), query.deadline_ns, run->scope->number());
   return page.then([this, run](Frame frame) -> kj::Promise<void> {
     if (!frame) {
       run->status = Status(Code::deadline_exceeded, "The time for a page ran out; go on from the cursor.");

@@ -89,14 +89,16 @@ kj::Promise<Frame> GatewayLoop::start(PartitionId partition, Mail mail, std::sha
   return within(call->wait(), deadline_ns);
 }
 
-kj::Promise<Frame> GatewayLoop::ask(PartitionId partition, Frame request, std::int64_t deadline_ns) {
+kj::Promise<Frame> GatewayLoop::ask(PartitionId partition, Frame request, std::int64_t deadline_ns,
+                                    RequestNumber number) {
   auto call = std::make_shared<Call>(*this);
-  return start(partition, RequestMail{std::move(request), call, {}}, call, deadline_ns);
+  return start(partition, RequestMail{std::move(request), call, {}, 0, nullptr, number}, call, deadline_ns);
 }
 
-kj::Promise<Frame> GatewayLoop::submit(PartitionId partition, CommandBytes command, std::int64_t deadline_ns) {
+kj::Promise<Frame> GatewayLoop::submit(PartitionId partition, CommandBytes command, std::int64_t deadline_ns,
+                                       RequestNumber number) {
   auto call = std::make_shared<Call>(*this);
-  return start(partition, SubmitMail{std::move(command), call, deadline_ns}, call, deadline_ns);
+  return start(partition, SubmitMail{std::move(command), call, deadline_ns, number}, call, deadline_ns);
 }
 
 kj::Promise<Frame> GatewayLoop::within(kj::Promise<Frame> answer, std::int64_t deadline_ns) {
@@ -141,12 +143,13 @@ class QueryPort final : public ReplyPort {
 }  // namespace
 
 void GatewayLoop::send(PartitionId partition, Frame request, std::function<void(Frame)> answered,
-                       std::shared_ptr<std::atomic<bool>> cancelled, bool on_worker) {
+                       std::shared_ptr<std::atomic<bool>> cancelled, RequestNumber number, bool on_worker) {
   auto port = std::make_shared<QueryPort>(
       [this](std::function<void()> work) { answered_here_.push_back(std::move(work)); }, inbox_, this,
       std::move(answered), std::move(cancelled));
   stay_awake();
-  engine_.send(partition, RequestMail{std::move(request), std::move(port), {}}, on_worker ? nullptr : &unit_);
+  engine_.send(partition, RequestMail{std::move(request), std::move(port), {}, 0, nullptr, number},
+               on_worker ? nullptr : &unit_);
 }
 
 void GatewayLoop::pump() {

@@ -28,15 +28,15 @@ class GatewayLoop {
 
   /// Sends a request to a partition. An empty frame once `deadline_ns` (monotonic) has passed. Dropping the promise cancels
   /// what has not begun.
-  kj::Promise<Frame> ask(PartitionId partition, Frame request, std::int64_t deadline_ns);
-  kj::Promise<Frame> submit(PartitionId partition, CommandBytes command, std::int64_t deadline_ns);
+  kj::Promise<Frame> ask(PartitionId partition, Frame request, std::int64_t deadline_ns, RequestNumber number);
+  kj::Promise<Frame> submit(PartitionId partition, CommandBytes command, std::int64_t deadline_ns, RequestNumber number);
   /// Puts an end to waiting for a promise; used only where the answer is not there at once, since a timer costs.
   kj::Promise<Frame> within(kj::Promise<Frame> answer, std::int64_t deadline_ns);
 
   /// For queries: the answer goes to `answered` on this thread, but never before `send` returned; until `pump` is called if
   /// the partition ran right here.
   void send(PartitionId partition, Frame request, std::function<void(Frame)> answered,
-            std::shared_ptr<std::atomic<bool>> cancelled, bool on_worker);
+            std::shared_ptr<std::atomic<bool>> cancelled, RequestNumber number, bool on_worker);
   /// Runs the partitions that became ready, and delivers what they answered, until nothing is left to do here.
   void pump();
   /// Where work comes right behind work, waking up costs more than most calls: if the last came no longer ago than

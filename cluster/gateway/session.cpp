@@ -2,6 +2,7 @@
 
 #include "cluster/gateway/capabilities.h"
 #include "cluster/logging/logging.h"
+#include "storage/base/hex.h"
 
 namespace engram {
 namespace {
@@ -85,6 +86,20 @@ SpaceRoute route_of(schema::SpaceInfo::Reader info, std::uint32_t partitions) {
   return route;
 }
 
+/// Who owns what, and where clients find the owners.
+void write_map(const GatewayServices& services, schema::ServerInfo::Builder info) {
+  std::vector<ClusterMember> members = services.members();
+  auto nodes = info.initNodes(static_cast<unsigned>(members.size()));
+  for (unsigned i = 0; i < nodes.size(); ++i) {
+    nodes[i].setOrdinal(members[i].ordinal);
+    nodes[i].setAddress(members[i].address.c_str());
+    nodes[i].setConnected(members[i].connected);
+  }
+  const PartitionMap& map = services.engine->map();
+  auto owners = info.initOwners(map.partitions());
+  for (std::uint16_t i = 0; i < owners.size(); ++i) owners.set(i, static_cast<std::uint16_t>(map.owner({i})));
+}
+
 class SessionServer final : public schema::Session::Server {
  public:
   explicit SessionServer(kj::Own<SessionRights> rights) : rights_(kj::mv(rights)) {}
@@ -104,6 +119,8 @@ class SessionServer final : public schema::Session::Server {
     info.setMaxCommandBytes(static_cast<std::uint32_t>(services.config->limits.max_command_bytes));
     info.setMaxOperations(static_cast<std::uint32_t>(services.config->limits.max_operations));
     info.setRole(static_cast<schema::Role>(rights_->grant().role));
+    info.setClusterId({services.cluster_id.bytes.data(), services.cluster_id.bytes.size()});
+    write_map(services, info);
     return kj::READY_NOW;
   }
 
@@ -125,7 +142,7 @@ class SessionServer final : public schema::Session::Server {
     PartitionId home = home_of_space(wanted, engine.partitions());
     std::int64_t deadline_ns = deadline_of(*rights_->connection().services.clock, 0);
     context.allowCancellation();
-    return rights_->connection().loop.ask(home, std::move(request), deadline_ns)
+    return rights_->connection().loop.ask(home, std::move(request), deadline_ns, scope->number())
         .then([this, context, scope = kj::mv(scope)](Frame frame) mutable {
           if (!frame) frame = error_answer({Code::deadline_exceeded, "The time given ran out."});
           auto answer = frame.read<schema::Answer>();
@@ -154,8 +171,8 @@ class SessionServer final : public schema::Session::Server {
   }
 
  private:
-  kj::Array<kj::Promise<Frame>> ask_for_spaces(capnp::Text::Reader after, std::uint32_t limit);
-  kj::Promise<void> count_spaces(capnp::List<schema::SpaceInfo>::Builder spaces);
+  kj::Array<kj::Promise<Frame>> ask_for_spaces(capnp::Text::Reader after, std::uint32_t limit, RequestNumber number);
+  kj::Promise<void> count_spaces(capnp::List<schema::SpaceInfo>::Builder spaces, RequestNumber number);
 
   kj::Own<SessionRights> rights_;
 };
@@ -169,7 +186,7 @@ kj::Promise<void> SessionServer::listSpaces(ListSpacesContext context) {
   }
   std::uint32_t limit = std::min<std::uint32_t>(std::max<std::uint32_t>(context.getParams().getLimit(), 1), 10'000);
   context.allowCancellation();
-  return kj::joinPromises(ask_for_spaces(context.getParams().getAfter(), limit))
+  return kj::joinPromises(ask_for_spaces(context.getParams().getAfter(), limit, scope->number()))
       .then([this, context, limit, scope = kj::mv(scope)](kj::Array<Frame> answers) mutable -> kj::Promise<void> {
         std::vector<schema::SpaceInfo::Reader> all;
         Status failed;
@@ -197,12 +214,12 @@ kj::Promise<void> SessionServer::listSpaces(ListSpacesContext context) {
         results.setMore(all.size() > limit);
         auto list = results.initSpaces(static_cast<unsigned>(std::min<std::size_t>(all.size(), limit)));
         for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, all[i]);
-        return count_spaces(list).then([scope = kj::mv(scope)]() mutable { scope->ended(Code::none); });
+        return count_spaces(list, scope->number()).then([scope = kj::mv(scope)]() mutable { scope->ended(Code::none); });
       });
 }
 
 /// A spread space has a share in every partition: its counts are their sum.
-kj::Promise<void> SessionServer::count_spaces(capnp::List<schema::SpaceInfo>::Builder spaces) {
+kj::Promise<void> SessionServer::count_spaces(capnp::List<schema::SpaceInfo>::Builder spaces, RequestNumber number) {
   ConnectionState& connection = rights_->connection();
   std::int64_t deadline_ns = deadline_of(*connection.services.clock, 0);
   kj::Vector<kj::Promise<Frame>> asked;
@@ -211,7 +228,7 @@ kj::Promise<void> SessionServer::count_spaces(capnp::List<schema::SpaceInfo>::Bu
       auto ids = out.initCountSpaces(spaces.size());
       for (unsigned at = 0; at < spaces.size(); ++at) ids.set(at, spaces[at].getId());
     });
-    asked.add(connection.loop.ask({i}, std::move(request), deadline_ns));
+    asked.add(connection.loop.ask({i}, std::move(request), deadline_ns, number));
   }
   return kj::joinPromises(asked.releaseAsArray()).then([spaces](kj::Array<Frame> answers) mutable {
     for (unsigned at = 0; at < spaces.size(); ++at) {
@@ -231,7 +248,7 @@ kj::Promise<void> SessionServer::count_spaces(capnp::List<schema::SpaceInfo>::Bu
 }
 
 /// The next `limit` spaces and one more, of each partition; or, for a token that may see some spaces only, those by name.
-kj::Array<kj::Promise<Frame>> SessionServer::ask_for_spaces(capnp::Text::Reader after, std::uint32_t limit) {
+kj::Array<kj::Promise<Frame>> SessionServer::ask_for_spaces(capnp::Text::Reader after, std::uint32_t limit, RequestNumber number) {
   ConnectionState& connection = rights_->connection();
   std::uint32_t partitions = connection.services.engine->partitions();
   std::int64_t deadline_ns = deadline_of(*connection.services.clock, 0);
@@ -239,7 +256,7 @@ kj::Array<kj::Promise<Frame>> SessionServer::ask_for_spaces(capnp::Text::Reader 
   for (const std::string& name : rights_->grant().spaces) {
     if (name <= std::string_view(after.begin(), after.size())) continue;
     Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) { out.setFindSpace(name.c_str()); });
-    asked.add(connection.loop.ask(home_of_space(name, partitions), std::move(request), deadline_ns));
+    asked.add(connection.loop.ask(home_of_space(name, partitions), std::move(request), deadline_ns, number));
   }
   if (!rights_->grant().spaces.empty()) return asked.releaseAsArray();
   for (std::uint16_t i = 0; i < partitions; ++i) {
@@ -248,7 +265,7 @@ kj::Array<kj::Promise<Frame>> SessionServer::ask_for_spaces(capnp::Text::Reader 
       list.setAfter(after);
       list.setLimit(limit + 1);
     });
-    asked.add(connection.loop.ask({i}, std::move(request), deadline_ns));
+    asked.add(connection.loop.ask({i}, std::move(request), deadline_ns, number));
   }
   return asked.releaseAsArray();
 }
@@ -266,7 +283,12 @@ CallScope::CallScope(kj::Own<SessionRights> rights, Operation operation)
     : rights_(kj::mv(rights)),
       operation_(operation),
       started_ns_(rights_->connection().services.clock->monotonic_ns()),
-      status_(rights_->admit()) {}
+      number_{rights_->connection().services.last_request.fetch_add(1, std::memory_order_relaxed) + 1},
+      status_(rights_->admit()) {
+  if (log_enabled(LogLevel::debug))
+    log_event(LogLevel::debug, "call",
+              {{"request", hex(number_.value)}, {"operation", operation_name(operation_)}, {"peer", rights_->connection().peer}});
+}
 
 CallScope::~CallScope() noexcept(false) {
   if (rights_.get() == nullptr) return;
@@ -274,6 +296,11 @@ CallScope::~CallScope() noexcept(false) {
   if (status_.ok()) rights_->leave();
   auto elapsed = static_cast<std::uint64_t>(services.clock->monotonic_ns() - started_ns_);
   services.metrics->requests.record(operation_, code_, elapsed);
+  std::int64_t slow_ms = services.config->logging.slow_ms;
+  if (slow_ms != 0 && elapsed >= static_cast<std::uint64_t>(slow_ms) * 1'000'000)
+    log_event(LogLevel::warn, "slow call",
+              {{"request", hex(number_.value)}, {"operation", operation_name(operation_)}, {"ms", elapsed / 1'000'000},
+               {"error", code_name(code_)}, {"peer", rights_->connection().peer}});
 }
 
 std::int64_t deadline_of(const Clock& clock, std::uint32_t timeout_ms, std::uint32_t default_ms) {

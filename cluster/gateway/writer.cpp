@@ -72,7 +72,7 @@ class AdminServer final : public schema::Admin::Server {
       return send(context, SpaceRoute{}, std::move(*command), timeout_ms, kj::mv(scope));
     }
     SpaceId id{view.root().getSpace()};
-    return find_route(id).then([this, context, timeout_ms, command = std::move(*command),
+    return find_route(id, scope->number()).then([this, context, timeout_ms, command = std::move(*command),
                                     scope = kj::mv(scope)](Result<SpaceRoute> route) mutable {
       if (!route.ok()) return refuse(context, *scope, route.status());
       return send(context, *route, std::move(command), timeout_ms, kj::mv(scope));
@@ -88,6 +88,19 @@ class AdminServer final : public schema::Admin::Server {
     }
     auto& services = rights_->connection().services;
     context.getResults().setJson(services.status ? services.status().c_str() : "{}");
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> finalize(FinalizeContext context) override {
+    CallScope scope(kj::addRef(*rights_), Operation::admin_finalize);
+    Result<std::uint32_t> level = scope.status();
+    if (scope.status().ok()) level = rights_->connection().services.finalize();
+    if (level.ok()) {
+      context.getResults().setLevel(*level);
+    } else {
+      write_error(level.status(), context.getResults().initError());
+    }
+    scope.ended(level.status().code());
     return kj::READY_NOW;
   }
 
@@ -120,7 +133,7 @@ class AdminServer final : public schema::Admin::Server {
   }
 
   /// Asks partition after partition until one knows the space's id: administration is rare, and a cache could be wrong.
-  kj::Promise<Result<SpaceRoute>> find_route(SpaceId id, std::uint16_t partition = 0) {
+  kj::Promise<Result<SpaceRoute>> find_route(SpaceId id, RequestNumber number, std::uint16_t partition = 0) {
     using Found = Result<SpaceRoute>;
     auto& connection = rights_->connection();
     std::uint32_t partitions = connection.services.engine->partitions();
@@ -129,14 +142,14 @@ class AdminServer final : public schema::Admin::Server {
     Frame request = Frame::build<schema::Request>(
         [&](schema::Request::Builder out) { out.initCountSpaces(1).set(0, id.value); });
     std::int64_t deadline_ns = deadline_of(*connection.services.clock, 0);
-    return connection.loop.ask({partition}, std::move(request), deadline_ns)
-        .then([this, id, partition, partitions](Frame frame) -> kj::Promise<Found> {
+    return connection.loop.ask({partition}, std::move(request), deadline_ns, number)
+        .then([this, id, number, partition, partitions](Frame frame) -> kj::Promise<Found> {
           if (!frame) return Found(Status(Code::unavailable, "A partition did not answer in time; nothing was changed."));
           auto answer = frame.read<schema::Answer>();
           if (answer.getError().getCode() != schema::ErrorCode::NONE) return Found(read_error(answer.getError()));
           auto space = answer.getListSpaces()[0];
           std::string_view name(space.getName().begin(), space.getName().size());
-          if (name.empty()) return find_route(id, static_cast<std::uint16_t>(partition + 1));
+          if (name.empty()) return find_route(id, number, static_cast<std::uint16_t>(partition + 1));
           if (!rights_->grant().allows_space(name)) return Found(not_this_space("space"));
           return Found(SpaceRoute{id, static_cast<Placement>(space.getPlacement()), home_of_space(name, partitions)});
         });
@@ -155,7 +168,7 @@ kj::Promise<void> submit_command(SessionRights& rights, const SpaceRoute& space,
   CommandView view(command);
   PartitionId coordinator = coordinator_of(view.root(), space, services.engine->partitions());
   std::int64_t deadline_ns = deadline_of(*services.clock, timeout_ms);
-  return connection.loop.submit(coordinator, std::move(command), deadline_ns)
+  return connection.loop.submit(coordinator, std::move(command), deadline_ns, scope.number())
       .then([outcome = std::move(outcome), &scope](Frame frame) {
         if (!frame) frame = outcome_unknown();
         auto answer = frame.read<schema::Answer>();

@@ -1,5 +1,5 @@
 #pragma once
-// The small text files of a data directory (NODE, STARTS, PEERS): "key = value" lines, the last of which is the checksum of
+// The small text files of a data directory (NODE, STARTS, PEERS, LEVEL): "key = value" lines, the last of which is the checksum of
 // all before it. Small enough to be read and, with care, understood by a person at three in the morning.
 //
 // They are replaced whole (temporary file, fsync, rename, fsync of the directory): after a crash there is the old one or the

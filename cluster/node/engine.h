@@ -13,6 +13,7 @@
 #include "cluster/identity/node_identity.h"
 #include "cluster/map/partition_map.h"
 #include "cluster/operations/metrics.h"
+#include "cluster/peers/node_status.h"
 #include "storage/base/random.h"
 #include "storage/files/files.h"
 
@@ -62,6 +63,8 @@ class Engine {
 
   /// Brings the counters up to date that the parts of the engine keep for themselves; any thread.
   void refresh_metrics();
+  /// Adds what the engine knows of its partitions and its log; any thread.
+  void tell(NodeStatus& status);
 
   /// Writes everything back and seals the log, so that the next start replays nothing. No new work may come any more.
   Status shut_down(std::int64_t timeout_ms);

@@ -47,6 +47,19 @@ void Engine::register_metrics() {
       [this] { return static_cast<double>(log_->stats().archived_bytes); });
 }
 
+void Engine::tell(NodeStatus& status) {
+  status.log_position = log_->stats().end_position;
+  status.log_queue = static_cast<std::uint32_t>(inbox_.waiting());
+  auto narrow = [](const std::atomic<std::uint64_t>& value) { return static_cast<std::uint32_t>(value.load()); };
+  for (auto& runtime : runtimes_) {
+    const PartitionGauges& gauges = runtime->partition().gauges();
+    status.hot_hits += gauges.hot_hits;
+    status.warm_hits += gauges.warm_hits;
+    status.partitions.push_back({runtime->id(), options_.map->epoch(runtime->id()), gauges.applied_lsn,
+                                 narrow(gauges.pending_records), narrow(gauges.in_doubt), narrow(gauges.transactions)});
+  }
+}
+
 void Engine::refresh_metrics() {
   std::lock_guard lock(refreshing_);
   struct {

@@ -1,5 +1,6 @@
 #include "cluster/node/join.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "cluster/config/cluster_config.h"
+#include "cluster/identity/feature_level.h"
 #include "cluster/logging/logging.h"
 #include "cluster/peers/network.h"
 
@@ -63,6 +65,7 @@ class Search {
     if (!found.members.empty()) {
       const Introduction& member = found.members.front();
       found.cluster_id = member.cluster_id;
+      found.level = member.feature_level;
       if (self_.ordinal != 0) return found;
       return Status(Code::precondition_failed,
                     "this volume is empty, but " + member.name + "-" + std::to_string(member.ordinal) +
@@ -72,6 +75,8 @@ class Search {
     if (self_.ordinal != 0 || heard_.size() + 1 < self_.nodes) return std::nullopt;
     random_.fill(std::as_writable_bytes(std::span(found.cluster_id.bytes)));
     found.made = true;
+    found.level = newest_feature_level;
+    for (const auto& [ordinal, peer] : heard_) found.level = std::min(found.level, peer.knows_level());
     return found;
   }
 

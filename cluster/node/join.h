@@ -18,6 +18,7 @@ namespace engram {
 struct ClusterFound {
   Id128 cluster_id;
   bool made = false;                 // by this node, just now
+  std::uint32_t level = 1;           // the feature level to begin at
   std::vector<Introduction> members; // of the cluster, that answered
 };
 

@@ -42,10 +42,12 @@ Status Membership::open_directory(const LoadedConfig& loaded, Files& files, Rand
     self.nodes = options.nodes;
     self.partitions = options.partitions != 0 ? options.partitions : options.default_partitions;
     self.version = engram_version();
+    self.newest_level = newest_feature_level;
     auto found = find_cluster(config, self, tls_.get(), clock, random);
     if (!found.ok()) return found.status();
     options.cluster_id = found->cluster_id;
     members_ = std::move(found->members);
+    first_level_ = found->level;
     log_event(LogLevel::info, found->made ? "a cluster is made" : "an empty volume joins its cluster",
               {{"cluster_id", found->cluster_id.hex()}, {"ordinal", options.ordinal}});
   }
@@ -64,10 +66,23 @@ Status Membership::open_peers(const LoadedConfig& loaded, Files& files, Random& 
   registry_ = std::move(*registry);
   for (const Introduction& member : members_)
     if (Status status = registry_->remember(member.ordinal, member.disk_id, member.incarnation); !status.ok()) return status;
+  auto level = FeatureLevel::open(loaded.config.data.dir, files);
+  if (!level.ok()) return level.status();
+  level_ = std::move(*level);
+  if (Status status = level_->raise(first_level_); !status.ok()) return status;
   PeersOptions options;
   options.config = &loaded.config;
-  options.self = {identity().cluster_id, identity().disk_id, identity().name,    identity().ordinal, identity().nodes,
-                  identity().partitions, 1,                  engram_version(), {*starts, random.next64()}};
+  options.self = {.cluster_id = identity().cluster_id,
+                  .disk_id = identity().disk_id,
+                  .name = identity().name,
+                  .ordinal = identity().ordinal,
+                  .nodes = identity().nodes,
+                  .partitions = identity().partitions,
+                  .version = engram_version(),
+                  .incarnation = {*starts, random.next64()},
+                  .newest_level = newest_feature_level,
+                  .client_address = client_address(loaded.config)};
+  options.level = level_.get();
   options.map = map_.get();
   options.registry = registry_.get();
   options.tls = tls_.get();

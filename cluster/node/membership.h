@@ -22,6 +22,8 @@ class Membership {
   [[nodiscard]] const PartitionMap& map() const { return *map_; }
   /// Null: there is one node.
   [[nodiscard]] Peers* peers() const { return peers_.get(); }
+  /// Null: there is one node.
+  [[nodiscard]] const FeatureLevel* level() const { return level_.get(); }
   /// Between nodes; null: plain.
   [[nodiscard]] TlsFiles* tls() const { return tls_.get(); }
 
@@ -36,6 +38,8 @@ class Membership {
   std::unique_ptr<PeerRegistry> registry_;
   std::unique_ptr<PartitionMap> map_;
   std::vector<Introduction> members_;  // of the cluster that was joined just now
+  std::uint32_t first_level_ = 1;      // of a volume that was empty
+  std::unique_ptr<FeatureLevel> level_;
   std::unique_ptr<Peers> peers_;
 };
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "cluster/config/cluster_config.h"
 #include "cluster/logging/logging.h"
 #include "cluster/node/end_timer.h"
 #include "cluster/node/open_files.h"
@@ -40,6 +41,7 @@ Status Node::start() {
       Membership::open(loaded_, files_, random_, clock_, [this](const Status& status) { fail(status); });
   if (!membership.ok()) return membership.status();
   membership_ = std::move(*membership);
+  view_ = std::make_unique<ClusterView>(*membership_, client_address(config_), [this] { return own_status(); });
   if (Status status = open_security(); !status.ok()) return status;
   if (Status status = open_operations(); !status.ok()) return status;
   if (Status status = open_engine(); !status.ok()) return status;
@@ -52,11 +54,19 @@ Status Node::start() {
   services_.tls = tls_.get();
   services_.limiter = &limiter_;
   services_.node = membership_->identity().ordinal;
+  services_.cluster_id = membership_->identity().cluster_id;
+  services_.members = [this] { return view_->members(); };
+  services_.last_request = random_.next64();
   services_.status = [this] { return status_.text(); };
   services_.forget_volume = [this](std::uint32_t ordinal) {
     Peers* peers = membership_->peers();
     return peers != nullptr ? peers->forget_volume(ordinal)
                             : Status(Code::invalid_argument, "This engine is a single node: it knows no other volumes.");
+  };
+  services_.finalize = [this]() -> Result<std::uint32_t> {
+    Peers* peers = membership_->peers();
+    if (peers != nullptr) return peers->finalize();
+    return newest_feature_level;  // a single node speaks with nobody
   };
   auto gateway = Gateway::start(services_);
   if (!gateway.ok()) return gateway.status();
@@ -140,7 +150,7 @@ Status Node::open_engine() {
       peers_opened = peers->open([this, &engine](PartitionId to, Mail mail) {
         engine.send(to, std::move(mail), peer_unit_.get());
         peer_unit_->run();
-      });
+      }, [this] { return own_status(); });
       if (peers_opened.ok()) peers_opened = peers->wait_until_known(known_wait_ms);
     };
     options.partitions_close = [peers] { peers->close(); };
@@ -160,6 +170,8 @@ Status Node::open_engine() {
   if (!peers_opened.ok()) return peers_opened;
   live_engine_ = engine_.get();
   show_partitions();
+  status_.set_section("cluster", [this](nlohmann::json& out) { out = view_->document(); });
+  if (membership_->peers() != nullptr) view_->register_metrics(metrics_, registrations_);
   status_.set_section("log", [this](nlohmann::json& out) {
     LogStats stats = engine_->log().stats();
     out = {{"end_position", stats.end_position}, {"records", stats.records},   {"groups", stats.groups},
@@ -187,8 +199,17 @@ void Node::show_partitions() {
                      {"warm_used_bytes", store.sizes().used_bytes},
                      {"warm_synced_lsn", store.synced_lsn().value}});
   });
-  if (Peers* peers = membership_->peers())
-    status_.set_section("peers", [peers](nlohmann::json& out) { out = peers->status(); });
+}
+
+/// Any thread.
+NodeStatus Node::own_status() const {
+  NodeStatus status;
+  status.phase = phase_name(readiness_.phase());
+  if (const FeatureLevel* level = membership_->level()) status.feature_level = level->in_force();
+  status.uptime_ms = static_cast<std::uint64_t>(metrics_.uptime_seconds() * 1000);
+  status.calls_in_flight = static_cast<std::uint32_t>(services_.calls_in_flight.load());
+  if (Engine* engine = live_engine_.load()) engine->tell(status);
+  return status;
 }
 
 /// To be called when all files of the engine are open.
@@ -224,7 +245,7 @@ Status Node::stop() {
   std::int64_t left = config_.shutdown.timeout_ms - (clock_.monotonic_ns() - started) / 1'000'000;
   status_.remove_section("partitions");
   status_.remove_section("log");
-  status_.remove_section("peers");
+  status_.remove_section("cluster");
   Status status = engine_->shut_down(std::max<std::int64_t>(left - 1000, 1000));
   readiness_.stopping();
   operations_.reset();

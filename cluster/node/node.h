@@ -9,6 +9,7 @@
 #include "actors/runtime/inline_unit.h"
 #include "cluster/config/load.h"
 #include "cluster/gateway/gateway.h"
+#include "cluster/node/cluster_view.h"
 #include "cluster/node/engine.h"
 #include "cluster/node/membership.h"
 #include "cluster/operations/operations_server.h"
@@ -48,6 +49,7 @@ class Node {
   Status open_operations();
   Status open_engine();
   void show_partitions();
+  [[nodiscard]] NodeStatus own_status() const;
   [[noreturn]] void fail(const Status& status);
   void leave_room_for_files();
 
@@ -62,6 +64,7 @@ class Node {
   StatusDocument status_;
   AttemptLimiter limiter_{clock_};
   std::unique_ptr<Membership> membership_;
+  std::unique_ptr<ClusterView> view_;
   std::unique_ptr<TokenStore> tokens_;
   std::unique_ptr<TlsFiles> tls_;
   std::unique_ptr<OperationsServer> operations_;

@@ -20,6 +20,8 @@ const char* operation_name(Operation operation) {
       return "admin_submit";
     case Operation::admin_statistics:
       return "admin_statistics";
+    case Operation::admin_finalize:
+      return "admin_finalize";
     case Operation::admin_forget_volume:
       return "admin_forget_volume";
     case Operation::get:

@@ -30,6 +30,7 @@ enum class Operation : std::uint8_t {
   admin_submit,
   admin_statistics,
   admin_forget_volume,
+  admin_finalize,
   get,
   neighbors,
   expand,

@@ -16,9 +16,13 @@ struct Introduction {
   std::uint32_t ordinal = 0;
   std::uint32_t nodes = 1;
   std::uint32_t partitions = 1;
-  std::uint32_t feature_level = 1;
+  std::uint32_t feature_level = 1;  // in force there
   std::string version;
   Incarnation incarnation;
+  std::uint32_t newest_level = 0;   // that its program knows; 0: no higher than that in force
+  std::string client_address;       // host:port or unix:/path; empty: none
+
+  [[nodiscard]] std::uint32_t knows_level() const { return newest_level > feature_level ? newest_level : feature_level; }
 };
 
 }  // namespace engram

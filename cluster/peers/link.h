@@ -25,6 +25,7 @@
 
 #include "actors/messages/mail.h"
 #include "cluster/map/partition_map.h"
+#include "cluster/peers/node_status.h"
 #include "cluster/peers/wire.h"
 #include "storage/base/clock.h"
 
@@ -46,6 +47,8 @@ class PeerLinkHost {
   virtual void transmit(std::uint64_t connection, PacketBytes packet) = 0;
   /// Mail for a partition of this node; its port, if it has one, leads back to the link.
   virtual void deliver(PartitionId to, Mail mail) = 0;
+  /// The peer told how it is.
+  virtual void told(const NodeStatus& status) = 0;
   /// Ends a connection on which something came that must not be.
   virtual void drop(std::uint64_t connection, const Status& why) = 0;
 };
@@ -75,6 +78,8 @@ class PeerLink {
   virtual void tick() = 0;
   /// This node is about to stop: the peer is told, and holds its new questions back for the process after this one.
   virtual void drain() = 0;
+  /// Tells the peer how this node is, if it is connected and takes in what it is sent. It has to know feature level 2.
+  virtual void tell(std::shared_ptr<const NodeStatus> status) = 0;
 
   [[nodiscard]] virtual const PeerLinkGauges& gauges() const = 0;
 };

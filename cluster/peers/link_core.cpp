@@ -133,6 +133,15 @@ void LinkCore::drain() {
   settle(settled);
 }
 
+void LinkCore::tell(std::shared_ptr<const NodeStatus> status) {
+  SettledList settled;
+  std::unique_lock lock(mutex_);
+  outbox_.tell(std::move(status));
+  pump(lock, settled);
+  lock.unlock();
+  settle(settled);
+}
+
 void LinkCore::close() {
   SettledList settled;
   std::unique_lock lock(mutex_);

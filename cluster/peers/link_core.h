@@ -27,6 +27,7 @@ class LinkCore final : public std::enable_shared_from_this<LinkCore> {
   void receive(std::uint64_t connection, const PacketBytes& packet);
   void tick();
   void drain();
+  void tell(std::shared_ptr<const NodeStatus> status);
   [[nodiscard]] const PeerLinkGauges& gauges() const { return gauges_; }
 
   /// The object goes: answers all that is open, and waits for threads that are just transmitting. From then on nothing of

@@ -15,6 +15,7 @@ struct ToOutgoing {
   bool operator()(RequestMail mail) const {
     out.head.kind = mail.port != nullptr ? MessageKind::question : MessageKind::notice;
     out.head.from = mail.from;
+    out.head.request = mail.request_number.value;
     out.deadline_ns = mail.deadline_ns != 0 ? mail.deadline_ns : mail.request.read<schema::Request>().getDeadlineNs();
     out.words = mail.request.bytes<schema::Request>();
     out.port = std::move(mail.port);
@@ -22,6 +23,7 @@ struct ToOutgoing {
   }
   bool operator()(SubmitMail mail) const {
     out.head.kind = MessageKind::submission;
+    out.head.request = mail.request_number.value;
     out.deadline_ns = mail.deadline_ns;
     out.repeatable = CommandView(mail.command).root().getSession() != 0;
     out.command = std::move(mail.command);
@@ -30,6 +32,7 @@ struct ToOutgoing {
   }
   bool operator()(PeerCommandMail mail) const {
     out.head.kind = MessageKind::command;
+    out.head.request = mail.request_number.value;
     out.command = std::move(mail.command);
     return true;
   }

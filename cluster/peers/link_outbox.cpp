@@ -147,6 +147,8 @@ void LinkOutbox::up() {
   up_ = true;
   last_number_ = begun_bytes_ = acknowledged_bytes_ = taken_bytes_ = told_bytes_ = 0;
   tell_ = false;
+  status_ = nullptr;
+  told_unheard_ = 0;
   tell_draining_ = draining_;
   for (const auto& [order, message] : asking_) turns_.push_back(message);
   gauges_.connected.store(true, std::memory_order_relaxed);

@@ -31,6 +31,11 @@ class LinkOutbox {
   void hold_back();
   /// Tells the peer that this node takes none, now and on later connections.
   void say_draining();
+  /// Tells it how this node is; the last word counts. Nothing while the peer is silent itself: it may stand still, and what
+  /// nobody reads would pile up.
+  void tell(std::shared_ptr<const NodeStatus> status);
+  /// Something came from the peer.
+  void heard() { told_unheard_ = 0; }
 
   /// What goes to the peer now, and whose bytes it has. False: nothing, or nothing yet.
   bool next(LinkPacket& packet, OutgoingPtr& message, SettledList& settled);
@@ -83,6 +88,8 @@ class LinkOutbox {
   bool draining_ = false;     // we are
   bool tell_draining_ = false;
   bool tell_ = false;
+  std::shared_ptr<const NodeStatus> status_;  // to be told
+  unsigned told_unheard_ = 0;                 // statuses since the peer said something
 
   std::deque<OutgoingPtr> stream_;                             // commands and notices
   std::deque<OutgoingPtr> turns_;                              // what asks, as far as it may be sent, and answers

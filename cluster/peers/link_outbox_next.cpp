@@ -8,6 +8,7 @@ namespace engram {
 namespace {
 
 constexpr std::size_t most_untold_bytes = 256 << 10;
+constexpr unsigned most_unheard_statuses = 5;
 
 }  // namespace
 
@@ -15,6 +16,12 @@ void LinkOutbox::took(std::size_t bytes) {
   taken_bytes_ += bytes;
   // The peer's window is most likely as large as ours; if it is smaller, the next tick tells.
   if (taken_bytes_ - told_bytes_ >= std::min(most_untold_bytes, options_.window_bytes / 8)) tell_ = true;
+}
+
+void LinkOutbox::tell(std::shared_ptr<const NodeStatus> status) {
+  if (!up_ || told_unheard_ >= most_unheard_statuses) return;
+  ++told_unheard_;
+  status_ = std::move(status);
 }
 
 Status LinkOutbox::acknowledged(std::uint64_t taken_bytes) {
@@ -26,7 +33,7 @@ Status LinkOutbox::acknowledged(std::uint64_t taken_bytes) {
 
 bool LinkOutbox::has_next() const {
   if (!up_) return false;
-  return tell_ || tell_draining_ || !cancels_.empty() || (window_open() && (!stream_.empty() || !turns_.empty()));
+  return tell_ || tell_draining_ || status_ != nullptr || !cancels_.empty() || (window_open() && (!stream_.empty() || !turns_.empty()));
 }
 
 bool LinkOutbox::next(LinkPacket& packet, OutgoingPtr& message, SettledList& settled) {
@@ -42,6 +49,11 @@ bool LinkOutbox::next(LinkPacket& packet, OutgoingPtr& message, SettledList& set
 bool LinkOutbox::next_control(LinkPacket& packet) {
   if (std::exchange(tell_draining_, false)) {
     packet.kind = PacketKind::draining;
+    return true;
+  }
+  if (status_ != nullptr) {
+    packet.kind = PacketKind::status;
+    packet.status = std::move(status_);
     return true;
   }
   if (cancels_.empty()) return false;

@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t word_bytes = sizeof(capnp::word);
 // More than all of a packet but its payload takes; what is left over is cut off.
 constexpr std::size_t envelope_words = 32;
+constexpr std::size_t status_words = 24;
+constexpr std::size_t words_per_partition = 5;
 
 void write_kind(MessageKind kind, std::uint64_t answers, schema::PeerPart::Builder out) {
   switch (kind) {
@@ -35,6 +37,7 @@ void write_part(const LinkPacket& packet, schema::PeerPart::Builder out) {
   out.setFrom(head.from.value);
   out.setEpoch(head.epoch);
   out.setBudgetUs(head.budget_us);
+  out.setRequest(head.request);
   write_kind(head.kind, head.answers, out);
 }
 
@@ -64,6 +67,7 @@ Status read_part(schema::PeerPart::Reader part, LinkPacket& packet) {
   head.from = {part.getFrom()};
   head.epoch = part.getEpoch();
   head.budget_us = part.getBudgetUs();
+  head.request = part.getRequest();
   return read_kind(part, head);
 }
 
@@ -77,6 +81,12 @@ Status read_root(schema::PeerPacket::Reader root, LinkPacket& packet) {
       packet.message = root.getCancel();
       return {};
     case schema::PeerPacket::DRAINING: packet.kind = PacketKind::draining; return {};
+    case schema::PeerPacket::STATUS: {
+      packet.kind = PacketKind::status;
+      auto status = read(root.getStatus());
+      if (status.ok()) packet.status = std::make_shared<const NodeStatus>(std::move(*status));
+      return status.status();
+    }
   }
   return malformed("a packet of an unknown kind");
 }
@@ -92,6 +102,7 @@ Status malformed(const std::string& what) {
 // Written where it is sent from, behind its framing: the payload is copied once.
 PacketBytes write_packet(const LinkPacket& packet) {
   std::size_t room_words = envelope_words + packet.bytes.size() / word_bytes + 1;
+  if (packet.status != nullptr) room_words += status_words + words_per_partition * packet.status->partitions.size();
   PacketBytes out((1 + room_words) * word_bytes);
   capnp::FlatMessageBuilder message(
       kj::arrayPtr(reinterpret_cast<capnp::word*>(out.data() + word_bytes), room_words));
@@ -102,6 +113,7 @@ PacketBytes write_packet(const LinkPacket& packet) {
     case PacketKind::part: write_part(packet, root.initPart()); break;
     case PacketKind::cancel: root.setCancel(packet.message); break;
     case PacketKind::draining: root.setDraining(); break;
+    case PacketKind::status: write(*packet.status, root.initStatus()); break;
   }
   auto used_words = static_cast<std::uint32_t>(message.getSegmentsForOutput()[0].size());
   std::uint32_t framing[2] = {0, used_words};

@@ -2,7 +2,9 @@
 // A PeerPacket (schema/peer.capnp) as a value: what a link says and hears on a connection.
 
 #include <cstdint>
+#include <memory>
 
+#include "cluster/peers/node_status.h"
 #include "cluster/peers/wire.h"
 #include "storage/base/bytes.h"
 #include "storage/base/ids.h"
@@ -24,9 +26,10 @@ struct MessageHead {
   std::uint32_t epoch = 0;
   std::uint64_t budget_us = 0;  // 0: no deadline
   std::uint64_t answers = 0;    // the number of the question that it is an answer to
+  std::uint64_t request = 0;    // of a client: RequestNumber
 };
 
-enum class PacketKind : std::uint8_t { none, part, cancel, draining };
+enum class PacketKind : std::uint8_t { none, part, cancel, draining, status };
 
 struct LinkPacket {
   PacketKind kind = PacketKind::none;
@@ -35,6 +38,7 @@ struct LinkPacket {
   Bytes bytes;                // of a part; lives elsewhere: in the message, or in the packet that came
   bool more = false;
   MessageHead head;           // of a first part; has no size in the others
+  std::shared_ptr<const NodeStatus> status;
 };
 
 PacketBytes write_packet(const LinkPacket& packet);

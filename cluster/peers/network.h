@@ -54,10 +54,11 @@ struct PeerNetworkOptions {
   /// one that says no ordinal of another node of this cluster is only logged.
   std::function<void(std::uint32_t ordinal, bool by_peer, const Status& status)> refused;
 
-  std::int64_t connect_timeout_ms = 2'000;
+  std::int64_t connect_timeout_ms = 1'000;
   std::int64_t handshake_timeout_ms = 3'000;   // TLS, hello and verdict together
   std::int64_t shortest_pause_ms = 50;
-  std::int64_t longest_pause_ms = 2'000;
+  // What needs the peer waits for so long behind its return: calls that find nobody cost next to nothing.
+  std::int64_t longest_pause_ms = 500;
   unsigned max_handshakes = 64;                // at a time; more connections are closed at once
 };
 

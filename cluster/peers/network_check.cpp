@@ -59,6 +59,16 @@ Status check_count(const char* what, std::uint32_t our_count, std::uint32_t thei
           setting};
 }
 
+/// Either would hear what it does not know.
+Status check_level(const Introduction& one, const Introduction& other) {
+  if (one.feature_level <= other.knows_level()) return {};
+  return {Code::unsupported,
+          "The cluster was finalized at the feature level " + std::to_string(one.feature_level) + ", and " + node_text(other) +
+              " (version " + other.version + ") knows no more than " + std::to_string(other.knows_level()) +
+              ": start it with a version that is not older than the one that the cluster was finalized with.",
+          "featureLevel", other.knows_level()};
+}
+
 Status check_range(const Introduction& node) {
   if (node.ordinal < node.nodes) return {};
   return {Code::invalid_argument,
@@ -82,6 +92,8 @@ Status check_greeting(const PeerGreeting& ours, const PeerGreeting& theirs, bool
       check_count("nodes", ours.self.nodes, theirs.self.nodes, ours, theirs),
       check_count("partitions", ours.self.partitions, theirs.self.partitions, ours, theirs),
       check_range(theirs.self),
+      check_level(ours.self, theirs.self),
+      check_level(theirs.self, ours.self),
   };
   for (Status& check : checks)
     if (!check.ok()) return std::move(check);

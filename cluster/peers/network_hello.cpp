@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t max_name_bytes = 253;  // of a host name
 constexpr std::size_t max_version_bytes = 64;
 constexpr std::size_t max_field_bytes = 256;
+constexpr std::size_t max_address_bytes = 320;
 constexpr std::size_t max_message_bytes = 2048;
 
 Status malformed(const char* what) { return {Code::corrupt, what}; }
@@ -57,14 +58,17 @@ Status read_hello(schema::PeerHello::Reader hello, PeerGreeting& greeting) {
   Introduction& self = greeting.self;
   if (!read_id(hello.getClusterId(), self.cluster_id) || !read_id(hello.getDiskId(), self.disk_id))
     return malformed("it says an identity that has not 16 bytes");
-  if (!is_plain(hello.getName(), max_name_bytes) || !is_plain(hello.getVersion(), max_version_bytes))
-    return malformed("it says a name or a version that is none");
+  if (!is_plain(hello.getName(), max_name_bytes) || !is_plain(hello.getVersion(), max_version_bytes) ||
+      !is_plain(hello.getClientAddress(), max_address_bytes))
+    return malformed("it says a name, a version or an address that is none");
   self.name = hello.getName().cStr();
   self.version = hello.getVersion().cStr();
   self.ordinal = hello.getOrdinal();
   self.nodes = hello.getNodes();
   self.partitions = hello.getPartitions();
   self.feature_level = hello.getFeatureLevel();
+  self.newest_level = hello.getNewestLevel();
+  self.client_address = hello.getClientAddress().cStr();
   self.incarnation = {hello.getStarts(), hello.getProcess()};
   greeting.oldest_protocol = hello.getOldestProtocol();
   greeting.newest_protocol = hello.getNewestProtocol();
@@ -79,7 +83,7 @@ kj::Array<capnp::word> hello_message(const PeerGreeting& greeting) {
   const Introduction& self = greeting.self;
   capnp::MallocMessageBuilder message;
   auto hello = message.initRoot<schema::PeerHello>();
-  std::string name = self.name, version = self.version;
+  std::string name = self.name, version = self.version, address = self.client_address;
   hello.setName(plain(name, max_name_bytes));
   hello.setVersion(plain(version, max_version_bytes));
   if (self.cluster_id != Id128{}) write_id(self.cluster_id, hello.initClusterId(sizeof self.cluster_id.bytes));
@@ -88,6 +92,8 @@ kj::Array<capnp::word> hello_message(const PeerGreeting& greeting) {
   hello.setNodes(static_cast<std::uint16_t>(self.nodes));
   hello.setPartitions(self.partitions);
   hello.setFeatureLevel(self.feature_level);
+  hello.setNewestLevel(self.newest_level);
+  hello.setClientAddress(plain(address, max_address_bytes));
   hello.setStarts(self.incarnation.starts);
   hello.setProcess(self.incarnation.process);
   hello.setOldestProtocol(greeting.oldest_protocol);

@@ -10,13 +10,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <thread>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "actors/partition/partition_actor.h"
 #include "cluster/config/config.h"
+#include "cluster/identity/feature_level.h"
 #include "cluster/identity/peer_registry.h"
 #include "cluster/map/partition_map.h"
 #include "cluster/peers/link.h"
@@ -30,19 +30,32 @@ struct PeersOptions {
   Introduction self;
   const PartitionMap* map = nullptr;
   PeerRegistry* registry = nullptr;
+  FeatureLevel* level = nullptr;
   TlsFiles* tls = nullptr;  // null: plain TCP
   /// A newer process of this node was let in somewhere: this one has to end. On a thread of the network.
   std::function<void(const Status&)> fenced;
 };
 
-class Peers final : public MailRoute, private PeerLinkHost {
+/// One other node, as this one knows it.
+struct PeerView {
+  std::uint32_t ordinal = 0;
+  std::string address;  // between nodes
+  bool connected = false;
+  std::optional<Introduction> introduction;  // of the last connection
+  std::optional<NodeStatus> status;          // as it told last, and how long ago
+  std::int64_t status_age_ms = 0;
+  Status error;  // why it is not connected, or refuses this node
+};
+
+class Peers final : public MailRoute {
  public:
   Peers(PeersOptions options, const Clock& clock, Random& random);
   ~Peers() override;
 
   /// Listens and calls. `take` gets what comes for this node's partitions, on the wire's thread. Errors: invalid_argument (an
   /// address), unavailable (the port is in use).
-  Status open(std::function<void(PartitionId to, Mail mail)> take);
+  /// `own_status` is what the others are told, on a thread of this object.
+  Status open(std::function<void(PartitionId to, Mail mail)> take, std::function<NodeStatus()> own_status);
   /// Until every node that this one calls is connected or does not answer, and no longer than that. Error: one of them does not
   /// accept this node for who it is, with its reason.
   Status wait_until_known(std::int64_t timeout_ms);
@@ -57,16 +70,24 @@ class Peers final : public MailRoute, private PeerLinkHost {
   /// The next volume that comes with this ordinal is taken for right. Errors: invalid_argument (no such node, or this one), those
   /// of PeerRegistry.
   Status forget_volume(std::uint32_t ordinal);
-  /// Of every other node: address, whether it is connected, what it said of itself, what went wrong last.
-  [[nodiscard]] nlohmann::json status() const;
+  /// Of every other node, by ordinal.
+  [[nodiscard]] std::vector<PeerView> view() const;
+  /// As that node told last.
+  [[nodiscard]] std::optional<NodeStatus> status_of(std::uint32_t ordinal) const;
+  /// Raises the feature level to the highest that all nodes know, and gives it; the others take it over as they hear of it.
+  /// Errors: precondition_failed (a node is away, or does not know more than is in force), those of FeatureLevel.
+  Result<std::uint32_t> finalize();
 
  private:
+  class Host;
   struct PeerState {
     bool connected = false;
     bool seen = false;
     std::int64_t away_since_ns = 0;  // monotonic; of one that was connected
     Introduction introduction;
     Status refusal;  // of this node by that one
+    std::optional<NodeStatus> status;
+    std::int64_t status_ns = 0;  // monotonic
   };
 
   [[nodiscard]] Status judge(const Introduction& peer) const;
@@ -79,18 +100,20 @@ class Peers final : public MailRoute, private PeerLinkHost {
   void call(std::uint32_t ordinal);
   void close_connection(std::uint64_t connection);
   void call_who_should_call();
+  void tell_status();
   void tick();
-
-  void transmit(std::uint64_t connection, PacketBytes packet) override;
-  void deliver(PartitionId to, Mail mail) override { take_(to, std::move(mail)); }
-  void drop(std::uint64_t connection, const Status& why) override;
+  [[nodiscard]] Introduction introduction() const;
+  void told(std::uint32_t ordinal, const NodeStatus& status);
+  void take_over(std::uint32_t level);
 
   PeersOptions options_;
   const Clock& clock_;
   Random& random_;
   std::vector<std::string> addresses_;
-  std::map<std::uint32_t, std::unique_ptr<PeerLink>> links_;  // by ordinal, made once
+  std::map<std::uint32_t, std::unique_ptr<Host>> hosts_;      // by ordinal, made once
+  std::map<std::uint32_t, std::unique_ptr<PeerLink>> links_;  // the same
   std::function<void(PartitionId, Mail)> take_;
+  std::function<NodeStatus()> own_status_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

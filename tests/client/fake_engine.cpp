@@ -55,6 +55,7 @@ struct FakeReader final : schema::Reader::Server {
   FakeEngine& engine;
 
   kj::Promise<void> get(GetContext context) override {
+    ++engine.gets;
     auto mishap = next(engine.read_mishaps);
     auto reply = context.getResults().initReply();
     if (mishap.kind == Mishap::silence) return kj::NEVER_DONE;
@@ -151,6 +152,16 @@ struct FakeSession final : schema::Session::Server {
     info.setVersion("fake");
     info.setPartitions(2);
     info.setMaxCommandBytes(engine.max_command_bytes);
+    const ServerInfo& map = engine.map;
+    info.setNode(map.node);
+    info.setClusterId({reinterpret_cast<const kj::byte*>(map.cluster_id.data()), map.cluster_id.size()});
+    auto nodes = info.initNodes(static_cast<unsigned>(map.nodes.size()));
+    for (unsigned i = 0; i < nodes.size(); ++i) {
+      nodes[i].setOrdinal(map.nodes[i].ordinal);
+      nodes[i].setAddress(map.nodes[i].address.c_str());
+    }
+    auto owners = info.initOwners(static_cast<unsigned>(map.owners.size()));
+    for (unsigned i = 0; i < owners.size(); ++i) owners.set(i, map.owners[i]);
     return kj::READY_NOW;
   }
   kj::Promise<void> openSpace(OpenSpaceContext context) override {

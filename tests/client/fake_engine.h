@@ -54,6 +54,8 @@ struct FakeEngine {
   std::vector<Submitted> submitted;   // in the order of arrival, retries included
   int applied = 0;                    // commands that changed the graph
   int connections = 0;
+  int gets = 0;
+  ServerInfo map;                     // what it tells of its cluster: node, cluster_id, nodes, owners
   int late_ms = 0;
   int scan_cut_after_pages = 0;       // cut the connection behind so many pages, once
   bool read_only = false;

@@ -15,7 +15,7 @@ build_packages=(
   prometheus-cpp-dev libssl-dev
 )
 test_packages=(
-  catch2 libcpp-httplib-dev clang-14 libclang-rt-14-dev libfiu-dev fiu-utils lmdb-utils openssl python3 shellcheck
+  catch2 libcpp-httplib-dev clang-14 libclang-rt-14-dev libfiu-dev fiu-utils lmdb-utils openssl python3 shellcheck xz-utils
 )
 
 usage() {

@@ -90,13 +90,35 @@ Examples:
   engram space drop notes --yes)");
 }
 
+void add_upgrade(CLI::App& cluster, Globals& globals) {
+  auto* check = cluster.add_subcommand("upgrade-check", "Say whether the next node may be stopped");
+  auto wait = std::make_shared<std::uint32_t>(10);
+  check->add_option("--wait", *wait, "Seconds to wait for it")->capture_default_str();
+  check->footer(R"(It is safe if all nodes are ready and connected to each other, and no transaction is in doubt. To be asked before
+each step of a rolling upgrade, which goes from the highest ordinal to the lowest. Exit code 1: not safe, with the reasons.
+
+Examples:
+  engram cluster upgrade-check --server engram-0.engram:9470,engram-1.engram:9470,engram-2.engram:9470)");
+  check->callback([wait, &globals] { run_upgrade_check(globals, *wait); });
+  auto* finalize = cluster.add_subcommand("finalize", "End an upgrade: from now on there is no way back");
+  finalize->footer(R"(Until then the cluster writes and sends only what the version before knows, and each node can go back to it. This
+raises the feature level to the highest that all nodes know. Refused while a node is away, or older.
+
+Examples:
+  engram cluster finalize --server engram-0.engram:9470)");
+  finalize->callback([&globals] { run_finalize(globals); });
+}
+
 void add_cluster(CLI::App& app, Globals& globals) {
   auto* cluster = app.add_subcommand("cluster", "What concerns all nodes of a cluster");
   cluster->require_subcommand(1);
-  auto* status = cluster->add_subcommand("status", "Show every node that --server names");
-  status->footer("Exit code 3 if one of them does not answer.\n\nExamples:\n"
+  auto* status = cluster->add_subcommand("status", "Show every node: version, partitions, log, queue, hit rate, doubt");
+  status->footer("Every node tells the others how it is; each that --server names is asked itself. Exit code 3 if one of the\n"
+                 "nodes is away.\n\nExamples:\n"
+                 "  engram cluster status\n"
                  "  engram cluster status --server 127.0.0.1:9470,127.0.0.1:9480,127.0.0.1:9490");
   status->callback([&globals] { run_cluster_status(globals); });
+  add_upgrade(*cluster, globals);
   auto* forget = cluster->add_subcommand("forget-volume", "Let a node come back with another volume");
   auto ordinal = std::make_shared<std::uint32_t>(0);
   forget->add_option("ordinal", *ordinal, "The node whose volume is lost")->required();

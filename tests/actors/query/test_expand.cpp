@@ -207,3 +207,50 @@ TEST_CASE("a level larger than one request is asked for in waves") {
     CHECK(loop.requests > 6);
   }
 }
+
+TEST_CASE("a query that would hold more than it may ends in the middle of its hop, and says how far it had come") {
+  CoreCluster cluster(3);
+  constexpr unsigned count = 10'000;
+  REQUIRE(cluster
+              .batch([&](schema::Batch::Builder batch) {
+                auto operations = batch.initOperations(count);
+                for (unsigned i = 0; i < count; ++i) {
+                  auto put = operations[i].initPutEdge();
+                  put_edge(put, {i % 100 == 0 ? "hub" : key_of(i / 100), "a", key_of(100 + i), 0, 1.0, {}});
+                  put.setCreateMissing(true);
+                }
+              })
+              .status.ok());
+  QueryLoop loop(cluster, 7);
+  Script<schema::ExpandRequest> expand([](schema::ExpandRequest::Builder builder) {
+    builder.initSeeds(1)[0].setKey("hub");
+    builder.initHops(4);
+    builder.setMaxVisited(1'000'000);
+  });
+  Script<schema::RecallRequest> recall([](schema::RecallRequest::Builder builder) {
+    builder.initSeeds(1)[0].initVertex().setKey("hub");
+    builder.setMaxHops(4);
+    builder.setThreshold(0);
+    builder.setMaxVisited(1'000'000);
+  });
+  Script<schema::PathRequest> path([](schema::PathRequest::Builder builder) {
+    builder.initSource().setKey("hub");
+    builder.initTarget().setKey(key_of(9'999).c_str());
+    builder.setMaxHops(8);
+    builder.setMaxVisited(1'000'000);
+  });
+  auto run = [&](std::size_t memory_bytes, const std::function<void(schema::Error::Reader)>& look) {
+    QueryContext context = cluster.context();
+    context.memory_bytes = memory_bytes;
+    look(loop.run(make_expand(context, expand)).read<schema::ExpandReply>().getError());
+    look(loop.run(make_recall(context, recall)).read<schema::RecallReply>().getError());
+    look(loop.run(make_path(context, path)).read<schema::PathReply>().getError());
+  };
+  run(std::size_t{64} << 20, [](schema::Error::Reader error) { CHECK(error.getCode() == schema::ErrorCode::NONE); });
+  run(1'000, [](schema::Error::Reader error) {
+    CHECK(error.getCode() == schema::ErrorCode::LIMIT_EXCEEDED);
+    CHECK(text(error.getField()) == "memory");
+    CHECK(error.getLimit() == 1'000);
+    CHECK_THAT(text(error.getMessage()), Catch::Contains("came upon") && Catch::Contains("vertices"));
+  });
+}

@@ -105,6 +105,7 @@ struct Delivered {
   std::size_t size = 0;
   ReplyPortPtr port;
   std::int64_t deadline_ns = 0;
+  std::uint64_t request = 0;
 };
 
 inline std::string_view text_of(capnp::Data::Reader data) {
@@ -123,6 +124,7 @@ inline Delivered delivered(PartitionId to, Mail mail) {
     one.port = request->port;
     one.from = request->from;
     one.deadline_ns = request->deadline_ns;
+    one.request = request->request_number.value;
     auto root = request->request.read<schema::Request>();
     if (root.isVote()) {
       take(Kind::notice, text_of(root.getVote().getResolved()));
@@ -133,8 +135,10 @@ inline Delivered delivered(PartitionId to, Mail mail) {
     take(Kind::submission, CommandView(submit->command).root().getCreateSpace().getName().cStr());
     one.port = submit->port;
     one.deadline_ns = submit->deadline_ns;
+    one.request = submit->request_number.value;
   } else {
     auto& logged = std::get<PeerCommandMail>(mail);
+    one.request = logged.request_number.value;
     take(Kind::command, text_of(CommandView(logged.command).root().getPrepare().getResolved()));
   }
   return one;
@@ -172,6 +176,7 @@ class LinkNode final : public PeerLinkHost {
     mail.push_back(delivered(to, std::move(one)));
     if (on_mail) on_mail(mail.back());
   }
+  void told(const NodeStatus& status) override { statuses.push_back(status); }
   void drop(std::uint64_t connection, const Status& why) override { dropped.push_back(why); }
 
   AskingPortPtr ask(std::uint64_t id, std::size_t size = 0, std::int64_t deadline_ns = 0) {
@@ -196,6 +201,7 @@ class LinkNode final : public PeerLinkHost {
   std::deque<Packet> sent;
   std::deque<Delivered> mail;
   std::vector<Status> dropped;
+  std::vector<NodeStatus> statuses;
   std::function<void(Delivered&)> on_mail;
   bool keep_packets = true;
   bool read_mail = true;

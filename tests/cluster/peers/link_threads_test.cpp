@@ -74,6 +74,7 @@ class ThreadedNode final : public PeerLinkHost {
       ++streamed;
     }
   }
+  void told(const NodeStatus&) override {}
   void drop(std::uint64_t, const Status& why) override { dropped = true; }
   /// Answers what was put off; from another thread than the wire's.
   void answer_later() {

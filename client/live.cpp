@@ -1,0 +1,50 @@
+#include "client/live.h"
+
+namespace engram::client {
+
+namespace {
+
+using MaybeSpace = Result<kj::Maybe<OpenSpace>>;
+
+/// Nothing for an empty name.
+kj::Promise<MaybeSpace> open_named_space(schema::Session::Client session, const std::string& name) {
+  if (name.empty()) return MaybeSpace(kj::Maybe<OpenSpace>());
+  return open_space(kj::mv(session), name).then([](Result<OpenSpace>&& space) -> MaybeSpace {
+    if (!space.ok()) return space.status();
+    return kj::Maybe<OpenSpace>(kj::mv(space.value()));
+  });
+}
+
+/// Asks for all at once: one round trip.
+kj::Promise<Greeted> introduce(kj::Own<Connection> connection, schema::Session::Client session, const std::string& space) {
+  auto info = server_info(session);
+  auto opened = open_named_space(session, space);
+  return info.then([session, opened = kj::mv(opened), connection = kj::mv(connection)](
+                       Result<ServerInfo>&& server) mutable -> kj::Promise<Greeted> {
+    if (!server.ok()) return Greeted(server.status());
+    return opened.then([session, connection = kj::mv(connection), server = kj::mv(server.value())](
+                           MaybeSpace&& space) mutable -> Greeted {
+      if (!space.ok()) return space.status();
+      return std::make_unique<Live>(
+          Live{kj::mv(connection), session, kj::mv(space.value()), nullptr, kj::mv(server), 0});
+    });
+  });
+}
+
+}  // namespace
+
+kj::Promise<Greeted> greet(kj::AsyncIoProvider& provider, const std::string& server, const Options& options) {
+  return Connection::connect(provider, server, options.tls)
+      .then([token = options.token, space = options.space](Result<kj::Own<Connection>>&& connected) -> kj::Promise<Greeted> {
+        if (!connected.ok()) return Greeted(connected.status());
+        auto connection = kj::mv(connected.value());
+        auto authenticated = connection->authenticate(token);
+        return authenticated.then(
+            [space, connection = kj::mv(connection)](Result<Access>&& access) mutable -> kj::Promise<Greeted> {
+              if (!access.ok()) return Greeted(access.status());
+              return introduce(kj::mv(connection), access->session, space);
+            });
+      });
+}
+
+}  // namespace engram::client

@@ -1,0 +1,29 @@
+#pragma once
+// A connection that is ready for calls.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <kj/async-io.h>
+
+#include "client/engram/connection.h"
+
+namespace engram::client {
+
+/// Its number tells it from those before it, whichever node they were to.
+struct Live {
+  kj::Own<Connection> connection;
+  schema::Session::Client session;
+  kj::Maybe<OpenSpace> space;   // null: Options::space is empty
+  kj::Maybe<schema::Admin::Client> admin;
+  ServerInfo server;            // as it said when it was connected
+  std::uint64_t generation = 0;
+};
+using Greeted = Result<std::unique_ptr<Live>>;
+
+/// Connects, authenticates and opens the space, if `options` names one. A Status for what trying again cannot heal, or what the
+/// engine answered; rejected if nobody answers.
+kj::Promise<Greeted> greet(kj::AsyncIoProvider& provider, const std::string& server, const Options& options);
+
+}  // namespace engram::client

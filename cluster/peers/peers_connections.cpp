@@ -1,0 +1,115 @@
+// Connections that come and go: who is let in, and which link hears what.
+
+#include <unistd.h>
+
+#include "cluster/logging/logging.h"
+#include "cluster/peers/network_check.h"
+#include "cluster/peers/peers.h"
+
+namespace engram {
+
+/// An empty volume is told whether it may join; it joins with its next start (cluster/node/join.h).
+Status Peers::judge(const Introduction& peer) const {
+  return options_.registry->judge(peer.ordinal, peer.disk_id, peer.incarnation).status();
+}
+
+void Peers::connected(PeerSocket socket) {
+  const Introduction& peer = socket.peer;
+  bool joining = peer.cluster_id == Id128();
+  Status remembered = joining ? Status() : options_.registry->remember(peer.ordinal, peer.disk_id, peer.incarnation);
+  if (joining || !remembered.ok()) {
+    ::close(socket.fd);
+    if (!remembered.ok())
+      log_event(LogLevel::error, "a peer was not let in", {{"node", node_text(peer)}, {"error", remembered.message()}});
+    if (peer.ordinal < options_.self.ordinal) call(peer.ordinal);
+    return;
+  }
+  std::vector<std::uint64_t> older;
+  {
+    std::lock_guard lock(mutex_);
+    if (closing_) {
+      ::close(socket.fd);
+      return;
+    }
+    for (auto& [connection, ordinal] : connections_)
+      if (ordinal == peer.ordinal) older.push_back(connection);
+    connections_[socket.connection] = peer.ordinal;
+    PeerState& state = peers_[peer.ordinal];
+    state.seen = true;
+    state.introduction = peer;
+    state.refusal = {};
+    if (peer.ordinal > options_.self.ordinal && network_ != nullptr) network_->stop_calling(peer.ordinal);
+  }
+  take_over(peer.feature_level);
+  for (std::uint64_t connection : older) close_connection(connection);
+  std::shared_lock lock(wire_mutex_);
+  wire_->adopt(socket.fd, socket.connection, socket.called);
+}
+
+void Peers::refused(std::uint32_t ordinal, bool by_peer, const Status& status) {
+  if (!by_peer) {
+    log_event(LogLevel::warn, "a peer was refused", {{"ordinal", ordinal}, {"error", status.message()}});
+    return;
+  }
+  log_event(LogLevel::error, "a peer refuses this node", {{"ordinal", ordinal}, {"error", status.message()}});
+  {
+    std::lock_guard lock(mutex_);
+    if (auto found = peers_.find(ordinal); found != peers_.end()) found->second.refusal = status;
+    changed_.notify_all();
+  }
+  if (status.code() == Code::conflict) options_.fenced(status);
+}
+
+PeerLink* Peers::link_of(std::uint64_t connection) const {
+  std::lock_guard lock(mutex_);
+  auto found = connections_.find(connection);
+  return found == connections_.end() ? nullptr : links_.at(found->second).get();
+}
+
+void Peers::up(std::uint64_t connection) {
+  PeerLink* link = link_of(connection);
+  if (link == nullptr) return;
+  {
+    std::lock_guard lock(mutex_);
+    PeerState& state = peers_[connections_.at(connection)];
+    state.connected = true;
+    changed_.notify_all();
+    log_event(LogLevel::info, "peer connected",
+              {{"node", node_text(state.introduction)}, {"version", state.introduction.version}});
+  }
+  link->up(connection);
+}
+
+void Peers::down(std::uint64_t connection, const Status& why) {
+  PeerLink* link = link_of(connection);
+  if (link == nullptr) return;
+  link->down(connection);
+  std::uint32_t ordinal = 0;
+  {
+    std::lock_guard lock(mutex_);
+    ordinal = connections_.at(connection);
+    connections_.erase(connection);
+    for (auto& [other, to] : connections_)
+      if (to == ordinal) return;  // a newer connection is there already
+    peers_[ordinal].away_since_ns = clock_.monotonic_ns();
+    if (std::exchange(peers_[ordinal].connected, false))
+      log_event(LogLevel::warn, "peer lost", {{"node", node_text(peers_[ordinal].introduction)}, {"why", why.message()}});
+  }
+  if (ordinal < options_.self.ordinal) call(ordinal);
+}
+
+void Peers::receive(std::uint64_t connection, const PacketBytes& packet) {
+  if (PeerLink* link = link_of(connection)) link->receive(connection, packet);
+}
+
+void Peers::call(std::uint32_t ordinal) {
+  std::lock_guard lock(mutex_);
+  if (!closing_ && network_ != nullptr) network_->call(ordinal);
+}
+
+void Peers::close_connection(std::uint64_t connection) {
+  std::shared_lock lock(wire_mutex_);
+  if (wire_ != nullptr) wire_->close(connection);
+}
+
+}  // namespace engram

@@ -1,0 +1,164 @@
+// A client of a cluster: it learns who owns what, and asks the owners.
+
+#include <catch2/catch.hpp>
+
+#include <chrono>
+
+#include "tests/client/client_script.h"
+
+namespace engram::client {
+
+namespace {
+
+/// Two nodes with one partition each.
+struct Pair {
+  std::shared_ptr<kj::AsyncIoContext> loop = loop_of_this_thread();
+  FakeEngine left{*loop}, right{*loop};
+
+  Pair() { tell({0, 1}); }
+  void tell(std::vector<std::uint16_t> owners) {
+    for (FakeEngine* engine : {&left, &right}) {
+      engine->map.node = engine == &left ? 0 : 1;
+      engine->map.cluster_id = "0123456789abcdef";
+      engine->map.nodes = {{0, left.address(), true}, {1, right.address(), true}};
+      engine->map.owners = owners;
+    }
+  }
+  /// Its first connection is to `left`.
+  Client client(std::string servers) {
+    Options options;
+    options.server = std::move(servers);
+    options.timeout_ms = 3000;
+    options.backoff_min_ms = 2;
+    options.backoff_max_ms = 20;
+    options.random = [] { return 0; };
+    auto connected = Client::connect(options);
+    INFO(connected.status().message());
+    REQUIRE(connected.ok());
+    return std::move(connected).value();
+  }
+  Client client() { return client(left.address() + "," + right.address()); }
+  void forget_counts() { left.gets = right.gets = 0; }
+};
+
+std::string key_of(const Client& client, std::uint16_t partition) {
+  for (int i = 0;; ++i)
+    if (std::string key = "k" + std::to_string(i); client.owner_of(key).value == partition) return key;
+}
+
+/// Reads until the connection to the owner is there; it is made beside the calls.
+void read_until(Client& client, const std::string& key, const int& gets) {
+  for (int i = 0; i < 1000 && gets == 0; ++i) (void)client.get(key);
+  REQUIRE(gets > 0);
+}
+
+}  // namespace
+
+TEST_CASE("a client asks the owner of a vertex, and whoever it is connected to for the rest") {
+  Pair pair;
+  Client client = pair.client();
+  std::string far = key_of(client, 1), near = key_of(client, 0);
+  read_until(client, far, pair.right.gets);
+  pair.forget_counts();
+  for (int i = 0; i < 10; ++i) (void)client.get(far);
+  CHECK(pair.right.gets == 10);
+  CHECK(pair.left.gets == 0);
+  (void)client.get(near);
+  CHECK(pair.left.gets == 1);
+  CHECK(client.submit(one_vertex(far)).committed());
+  CHECK(pair.right.submitted.size() == 1);
+  CHECK(client.submit(one_vertex(near)).committed());
+  CHECK(pair.left.submitted.size() == 1);
+}
+
+TEST_CASE("a client that was told of one server talks to that one") {
+  Pair pair;
+  Client client = pair.client(pair.left.address());
+  std::string far = key_of(client, 1);
+  for (int i = 0; i < 50; ++i) (void)client.get(far);
+  CHECK(pair.left.gets == 50);
+  CHECK(pair.right.connections == 0);
+}
+
+TEST_CASE("a lost owner costs no error: its calls go by way of another node until it is back") {
+  Pair pair;
+  Client client = pair.client();
+  std::string far = key_of(client, 1);
+  read_until(client, far, pair.right.gets);
+  pair.right.stop();
+  pair.forget_counts();
+  for (int i = 0; i < 20; ++i) CHECK(client.get(far).status().code() == Code::unknown_vertex);
+  CHECK(pair.left.gets == 20);
+  CHECK(client.submit(one_vertex(far)).committed());
+  pair.right.listen();
+  auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (pair.right.gets == 0 && std::chrono::steady_clock::now() < until) (void)client.get(far);
+  CHECK(pair.right.gets > 0);
+}
+
+TEST_CASE("a change whose answer is lost with the owner's connection is applied once") {
+  Pair pair;
+  Client client = pair.client();
+  std::string far = key_of(client, 1);
+  read_until(client, far, pair.right.gets);
+  pair.right.submit_mishaps = {{Mishap::drop_before}};
+  auto outcome = client.submit(one_vertex(far));
+  CHECK(outcome.committed());
+  REQUIRE(pair.right.submitted.size() == 1);
+  REQUIRE(pair.left.submitted.size() == 1);
+  CHECK(pair.left.submitted[0].session == pair.right.submitted[0].session);
+  CHECK(pair.left.submitted[0].sequence == pair.right.submitted[0].sequence);
+}
+
+TEST_CASE("a client that does not wait still tries each server that it was told of") {
+  Pair pair;
+  pair.left.stop();
+  Options options;
+  options.server = pair.left.address() + "," + pair.right.address();
+  options.connect_wait_ms = 0;
+  options.random = [] { return 0; };
+  auto client = Client::connect(options);
+  INFO(client.status().message());
+  REQUIRE(client.ok());
+  CHECK(client->server().node == 1);
+}
+
+TEST_CASE("an owner that is about to stop is left for the other node") {
+  Pair pair;
+  Client client = pair.client();
+  std::string far = key_of(client, 1);
+  read_until(client, far, pair.right.gets);
+  pair.forget_counts();
+  pair.right.read_mishaps = {{Mishap::answer, schema::ErrorCode::UNAVAILABLE}};
+  CHECK(client.get(far).status().code() == Code::unknown_vertex);
+  CHECK(pair.right.gets == 1);
+  CHECK(pair.left.gets == 1);
+}
+
+TEST_CASE("an address that leads to another node, or to another cluster, is not used") {
+  Pair pair;
+  SECTION("another cluster") { pair.right.map.cluster_id = "fedcba9876543210"; }
+  SECTION("another node") { pair.right.map.node = 2; }
+  Client client = pair.client();
+  std::string far = key_of(client, 1);
+  for (int i = 0; i < 300; ++i) (void)client.get(far);
+  CHECK(pair.left.gets == 300);
+  CHECK(pair.right.gets == 0);
+  CHECK(pair.right.connections >= 1);  // it looked who is there
+}
+
+TEST_CASE("a map that changes is followed") {
+  Pair pair;
+  Client client = pair.client();
+  std::string key = key_of(client, 1);
+  read_until(client, key, pair.right.gets);
+  pair.tell({0, 0});
+  pair.left.cut_connections();  // the map comes with every connection, and every few seconds
+  (void)client.get(key_of(client, 0));
+  pair.forget_counts();
+  for (int i = 0; i < 10; ++i) (void)client.get(key);
+  CHECK(pair.left.gets == 10);
+  CHECK(pair.right.gets == 0);
+}
+
+}  // namespace engram::client
