@@ -2,7 +2,11 @@
 
 option(ENGRAM_TESTS "Build the tests" ON)
 option(ENGRAM_FUZZ "Build the fuzz targets (clang only)" OFF)
+option(ENGRAM_PLANTED_BUGS "Build with bugs that a test can ask for (storage/base/planted_bug.h); never for use" OFF)
 set(ENGRAM_SANITIZE "" CACHE STRING "Sanitizers, comma-separated: address,undefined or thread")
+
+# A file, and no definition: only what asks for bugs is compiled anew, and a released program has the same command lines.
+configure_file(${CMAKE_SOURCE_DIR}/cmake/planted_bugs_config.h.in ${CMAKE_BINARY_DIR}/planted_bugs_config.h)
 
 find_program(ENGRAM_CCACHE ccache)
 if(ENGRAM_CCACHE)

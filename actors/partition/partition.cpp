@@ -1,6 +1,7 @@
 #include "actors/partition/partition.h"
 
 #include "storage/base/failpoint.h"
+#include "storage/base/planted_bug.h"
 
 namespace engram {
 Frame error_answer(const Status& status) {
@@ -33,6 +34,13 @@ void Partition::on(RecoveredMail mail) {
     entry.waiting_for = {decision.participants.begin(), decision.participants.end()};
   }
   for (const TransactionKey& key : core_.pending_deletes()) on_ask(key, options_.self);
+  // A retry of one of these must get its answer, and not be tried beside it: that one could fail, for what this one does.
+  for (const PartitionCore::WaitingCommand& command : core_.waiting_commands()) {
+    SessionKey session{command.session, command.sequence};
+    if (planted_bug("forget what waits at a start")) break;
+    logged_sessions_[session] = command.lsn.value;
+    ports_[command.lsn.value].session = session;
+  }
   // Nobody works on these any more: their coordinators are asked with the first tick.
   for (const TransactionKey& key : core_.in_doubt()) asked_once_.insert(key.number);
   recovered_ = std::move(mail.port);
@@ -90,6 +98,7 @@ Lsn Partition::append(CommandBytes command, Gate gate) {
   if (!core_.touch(record, needs)) load(std::move(needs), [](const Status&) {});
   host_.append(lsn, append_epoch_, record.accepted_ns, record.command);
   pending_.push_back(std::move(record));
+  if (planted_bug("acknowledge before it is durable")) durable_ = lsn;
   return lsn;
 }
 

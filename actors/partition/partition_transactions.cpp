@@ -6,6 +6,7 @@
 #include "actors/partition/partition.h"
 #include "actors/partition/transaction_messages.h"
 #include "storage/base/failpoint.h"
+#include "storage/base/planted_bug.h"
 
 namespace engram {
 namespace {
@@ -76,7 +77,7 @@ void Partition::on_vote(schema::Vote::Reader vote) {
   transaction.counts.created += vote.getCreated();
   transaction.counts.updated += vote.getUpdated();
   transaction.counts.deleted += vote.getDeleted();
-  if (transaction.waiting_for.empty()) all_voted(transaction);
+  if (transaction.waiting_for.empty() || planted_bug("commit at the first vote")) all_voted(transaction);
 }
 
 void Partition::all_voted(Transaction& transaction) {
@@ -88,6 +89,8 @@ void Partition::all_voted(Transaction& transaction) {
     append(commit_delete_message(transaction.key, command, transaction.deletes, transaction.participants));
     return;  // its outcome goes to who sent the command that locked the vertex
   }
+  if (planted_bug("answer before the commit is logged"))
+    for (ReplyPortPtr& port : std::exchange(transaction.ports, {})) port->reply(outcome_answer({}));
   Lsn lsn = append(commit_message(transaction.key, transaction.command, transaction.owners, transaction.resolved,
                                   transaction.participants, transaction.counts));
   commits_[lsn.value] = transaction.key.number;
@@ -210,7 +213,9 @@ void Partition::on_acknowledge(schema::Acknowledge::Reader acknowledge) {
 }
 
 void Partition::on_ask(const TransactionKey& key, PartitionId from) {
+  if (planted_bug("call what was committed aborted")) return send_decision(key, false, {}, from);
   if (auto decision = core_.decision(key)) return send_decision(key, true, decision->resolved, from);
+  if (planted_bug("call what is undecided aborted")) return send_decision(key, false, {}, from);
   if (transactions_.contains(key.number) || core_.commit_waits(key)) return;
   // Never decided, and nobody here still works on it: abort, and say so in the log before anybody hears it.
   bool first = !askers_.contains(key.number);

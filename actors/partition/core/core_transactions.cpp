@@ -1,7 +1,11 @@
 // The partition core's part in transactions over partitions.
 
 #include "actors/partition/core/partition_core.h"
+
+#include <algorithm>
+
 #include "storage/base/last_words.h"
+#include "storage/base/planted_bug.h"
 
 namespace engram {
 
@@ -62,6 +66,7 @@ void PartitionCore::run_prepare(const LoggedCommand& record, schema::Command::Re
   }
   Prepared prepared{record, std::move(locks), result.created, plain, std::move(result.ends)};
   for (const auto& [name, id] : result.created) prepared.locks.push_back({reserved_lock(id), LockMode::exclusive});
+  if (planted_bug("forget a prepare")) return vote(transaction, {}, std::move(result), effects);
   locks_.acquire(transaction, prepared.locks);
   prepared_.emplace(transaction, std::move(prepared));
   vote(transaction, {}, std::move(result), effects);
@@ -241,12 +246,15 @@ std::vector<TransactionKey> PartitionCore::in_doubt() const {
     CommandView view(one.record.command);
     if (view.root().isPrepare()) keys.push_back(one.as);
   }
+  std::sort(keys.begin(), keys.end(), [](const auto& one, const auto& other) { return one.named_before(other); });
   return keys;
 }
 
 std::vector<PartitionCore::Decision> PartitionCore::decisions() const {
   std::vector<Decision> all;
   for (const auto& [key, decision] : decisions_) all.push_back(decision);
+  std::sort(all.begin(), all.end(),
+            [](const auto& one, const auto& other) { return one.transaction.named_before(other.transaction); });
   return all;
 }
 
@@ -264,9 +272,20 @@ bool PartitionCore::commit_waits(const TransactionKey& transaction) const {
   return false;
 }
 
+std::vector<PartitionCore::WaitingCommand> PartitionCore::waiting_commands() const {
+  std::vector<WaitingCommand> commands;
+  for (const Waiting& one : waiting_) {
+    CommandView view(one.record.command);
+    auto command = view.root();
+    if (command.getSession() != 0) commands.push_back({command.getSession(), command.getSequence(), one.record.lsn});
+  }
+  return commands;
+}
+
 std::vector<TransactionKey> PartitionCore::pending_deletes() const {
   std::vector<TransactionKey> keys;
   for (const auto& [lsn, pending] : deletes_) keys.push_back({self_, lsn, pending.record.accepted_ns});
+  std::sort(keys.begin(), keys.end(), [](const auto& one, const auto& other) { return one.named_before(other); });
   return keys;
 }
 

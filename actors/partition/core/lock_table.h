@@ -41,6 +41,10 @@ struct TransactionKey {
     if (coordinator != other.coordinator) return coordinator < other.coordinator;
     return number < other.number;
   }
+  /// An order by name, for lists that come from hash tables: the same state is to say the same.
+  [[nodiscard]] bool named_before(const TransactionKey& other) const {
+    return coordinator != other.coordinator ? coordinator < other.coordinator : number < other.number;
+  }
   template <typename Hash>
   friend Hash AbslHashValue(Hash hash, const TransactionKey& key) {
     return Hash::combine(std::move(hash), key.coordinator.value, key.number);

@@ -96,6 +96,13 @@ class PartitionCore {
   /// A commit record of it waits for a lock: neither committed nor aborted yet.
   [[nodiscard]] bool commit_waits(const TransactionKey& transaction) const;
   [[nodiscard]] std::vector<TransactionKey> pending_deletes() const;
+  /// Commands of clients that are logged here and wait for a lock: their answers will come. Session and sequence, and the LSN.
+  struct WaitingCommand {
+    std::uint64_t session = 0;
+    std::uint64_t sequence = 0;
+    Lsn lsn;
+  };
+  [[nodiscard]] std::vector<WaitingCommand> waiting_commands() const;
   /// The command that locked a vertex at this LSN to delete it with its edges elsewhere.
   [[nodiscard]] CommandBytes pending_delete(Lsn lsn) const { return deletes_.at(lsn.value).record.command; }
   [[nodiscard]] std::size_t prepared() const { return prepared_.size(); }

@@ -3,7 +3,10 @@
 // Keys go by a 128-bit hash (XXH3, seeded with the space): a batch of thousands of edges then costs no string.
 // Packed: 24 bytes an entry, hash (16) and id (8), little-endian.
 
+#include <cstring>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <absl/container/flat_hash_map.h>
 #include <capnp/blob.h>
@@ -18,33 +21,46 @@ class ResolvedKeys {
   struct HashOfHash {
     std::size_t operator()(const Hash128& hash) const { return hash.low; }
   };
-  using Map = absl::flat_hash_map<Hash128, VertexId, HashOfHash>;
+  /// In the order in which they were set first: the same history makes the same bytes.
+  using Entries = std::vector<std::pair<Hash128, VertexId>>;
   static constexpr std::size_t entry_bytes = 24;
   /// Stands for a vertex that does not exist: told apart from one that nobody asked about.
   static constexpr VertexId absent{~std::uint64_t{0}};
 
   static Hash128 name(SpaceId space, std::string_view key) { return hash128(as_bytes(key), space.value); }
 
-  void set(const Hash128& name, VertexId id) { ids_[name] = id; }
+  void set(const Hash128& name, VertexId id) {
+    auto [place, is_new] = places_.try_emplace(name, static_cast<std::uint32_t>(entries_.size()));
+    if (is_new)
+      entries_.emplace_back(name, id);
+    else
+      entries_[place->second].second = id;
+  }
   /// Null if it is not known.
   [[nodiscard]] const VertexId* find(const Hash128& name) const {
-    auto found = ids_.find(name);
-    return found == ids_.end() ? nullptr : &found->second;
+    auto found = places_.find(name);
+    return found == places_.end() ? nullptr : &entries_[found->second].second;
   }
-  [[nodiscard]] std::size_t size() const { return ids_.size(); }
-  [[nodiscard]] bool empty() const { return ids_.empty(); }
-  void clear() { ids_.clear(); }
-  void reserve(std::size_t count) { ids_.reserve(count); }
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
+  void clear() {
+    entries_.clear();
+    places_.clear();
+  }
+  void reserve(std::size_t count) {
+    entries_.reserve(count);
+    places_.reserve(count);
+  }
   void merge(const ResolvedKeys& other) {
-    for (const auto& [name, id] : other.ids_) ids_[name] = id;
+    for (const auto& [name, id] : other.entries_) set(name, id);
   }
-  [[nodiscard]] Map::const_iterator begin() const { return ids_.begin(); }
-  [[nodiscard]] Map::const_iterator end() const { return ids_.end(); }
+  [[nodiscard]] Entries::const_iterator begin() const { return entries_.begin(); }
+  [[nodiscard]] Entries::const_iterator end() const { return entries_.end(); }
 
   /// `out` has size() * entry_bytes.
   void pack(capnp::Data::Builder out) const {
     kj::byte* at = out.begin();
-    for (const auto& [name, id] : ids_) {
+    for (const auto& [name, id] : entries_) {
       std::memcpy(at, &name.high, 8);
       std::memcpy(at + 8, &name.low, 8);
       std::memcpy(at + 16, &id.value, 8);
@@ -60,13 +76,14 @@ class ResolvedKeys {
       std::memcpy(&name.high, at, 8);
       std::memcpy(&name.low, at + 8, 8);
       std::memcpy(&id.value, at + 16, 8);
-      keys.ids_.emplace(name, id);
+      keys.set(name, id);
     }
     return keys;
   }
 
  private:
-  Map ids_;
+  Entries entries_;
+  absl::flat_hash_map<Hash128, std::uint32_t, HashOfHash> places_;  // in entries_
 };
 
 }  // namespace engram
