@@ -18,6 +18,7 @@ shift
 packages=$*
 
 suite=bookworm
+# shellcheck disable=SC2016 # these are apt's own names
 targets=$(apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT) $(ORIGIN)' 'Created-By: Packages' | sort -u)
 mirror=$(awk -v suite="$suite" '$2 == suite && $3 == "main" && $4 == "Debian" { print $1; exit }' <<<"$targets")
 if [[ -z $mirror ]]; then

@@ -101,11 +101,11 @@ def check_bridge(checks: Checks, cluster: ComposeCluster, newer_image: str, scra
     check_stop(checks, cluster, scratch, stop_within)
     check_disconnect(checks, cluster, scratch)
     check_replacement(checks, cluster, newer_image, scratch)
-    edges = cluster.engram_json("stats")["edges"]
+    edges = cluster.edges()
     checks.expect(edges == 57645, "the graph that was loaded first is whole", f"{edges} edges")
     cluster.compose("down")
     cluster.compose("up", "--detach")
     cluster.wait_until_healthy()
-    edges = cluster.engram_json("stats")["edges"]
+    edges = cluster.edges()
     checks.expect(edges == 57645, "docker-compose down and up keep the volumes", f"{edges} edges")
     cluster.compose("down", "--volumes")

@@ -68,6 +68,9 @@ class ComposeCluster:
                                image, *words, "--server", server, "--ca", "/state/authority/ca.pem",
                                "--token-file", "/state/admin.token", check=check)
 
+    def edges(self) -> int:
+        return self.engram_json("stats")["space"]["edges"]
+
     def partitions_of(self, ordinal: int) -> set[int]:
         status = self.engram_json("cluster", "status", servers=(SERVERS[ordinal],))
         return {one["partition"] for one in status[0]["partitions"]}

@@ -6,7 +6,6 @@ the namespaces that it needs.
 """
 
 import argparse
-import json
 import pathlib
 import sys
 import tarfile
@@ -20,7 +19,9 @@ from docker_engine import DockerEngine
 TOP = pathlib.Path(__file__).resolve().parents[2]
 IMAGE = "engram:dev"
 NEWER_IMAGE = "engram:next"
+# Of Debian's shared libraries alone there are 21.6 MB. What a registry sends and keeps is the compressed size.
 MAX_IMAGE_BYTES = 30_000_000
+MAX_COMPRESSED_BYTES = 20_000_000
 
 
 def build_images(engine: DockerEngine, program: str, base: pathlib.Path) -> None:
@@ -34,15 +35,20 @@ def build_images(engine: DockerEngine, program: str, base: pathlib.Path) -> None
 def check_image(checks: Checks, engine: DockerEngine, scratch: pathlib.Path) -> None:
     size = int(engine.inspect(IMAGE, "{{.Size}}"))
     checks.expect(size < MAX_IMAGE_BYTES, "the image is small", f"{size:,} bytes")
+    saved = scratch / "saved.tar"
+    engine.docker("save", "--output", str(saved), IMAGE)
+    engine.run("gzip", str(saved))
+    compressed = (scratch / "saved.tar.gz").stat().st_size
+    checks.expect(compressed < MAX_COMPRESSED_BYTES, "and smaller in a registry", f"{compressed:,} bytes compressed")
     checks.expect(engine.inspect(IMAGE, "{{.Config.User}}") == "65532:65532", "the image's user is 65532")
     container = engine.docker("create", IMAGE)
     archive = scratch / "image.tar"
     engine.docker("export", "--output", str(archive), container)
     engine.docker("rm", "--volumes", container)
     with tarfile.open(archive) as tree:
-        programs = [one.name for one in tree if one.isfile() and one.mode & 0o111 and ".so" not in one.name]
+        programs = [one.name for one in tree if one.isfile() and one.size > 0 and ".so" not in one.name]
         owner = next((one.uid, one.gid) for one in tree if one.name.rstrip("/") == "app/persistence")
-    checks.expect(programs == ["usr/bin/engram"], "the engine is its only program", programs)
+    checks.expect(programs == ["usr/bin/engram"], "beside libraries, the engine is all that is in it", programs)
     checks.expect(owner == (65532, 65532), "the data directory belongs to 65532", owner)
     version = engine.docker("run", "--rm", "--read-only", "--network", "none", IMAGE, "--version")
     checks.expect(version.startswith("0."), "it says its version on a read-only file system", version)
@@ -100,11 +106,11 @@ def check_host_network(checks: Checks, cluster: ComposeCluster) -> None:
     cluster.wait_until_healthy()
     load_air_routes(cluster)
     check_answers(checks, cluster, network="host", server="localhost:9480")
-    before = cluster.engram_json("stats")["edges"]
+    before = cluster.edges()
     engine.docker("kill", "engram-1")
     engine.docker("start", "engram-1")
     cluster.wait_until_healthy()
-    after = cluster.engram_json("stats")["edges"]
+    after = cluster.edges()
     checks.expect(before == after == 57645, "docker kill loses nothing on host volumes", f"{after} edges")
     owner = (cluster.folder / "state" / "engram-1" / "data" / "NODE").stat().st_uid
     checks.expect(owner == 65532, "the data in the host's directory belongs to 65532", owner)
