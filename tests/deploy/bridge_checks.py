@@ -47,8 +47,8 @@ def check_stop(checks: Checks, cluster: ComposeCluster, scratch: pathlib.Path, s
 
 def check_errors_while_away(checks: Checks, cluster: ComposeCluster, of_away: str, of_other: str) -> None:
     """The node that is asked is there; whose partition is needed is the question."""
-    read = cluster.engram("--json", "--timeout", "2s", "get", of_away, servers=SERVERS[:1], check=False)
-    write = cluster.engram("--json", "--timeout", "2s", "put", of_away, "seen:bool=true", servers=SERVERS[:1], check=False)
+    read = cluster.engram("--json", "--timeout", "1s", "get", of_away, servers=SERVERS[:1], check=False)
+    write = cluster.engram("--json", "--timeout", "1s", "put", of_away, "seen:bool=true", servers=SERVERS[:1], check=False)
     for name, done, codes in (("read", read, (3, 4)), ("write", write, (3, 4, 5))):
         code = json.loads(done.stderr.splitlines()[-1])["error"]["code"] if done.stderr else "none"
         checks.expect(done.returncode in codes and code in ("unavailable", "deadline_exceeded", "overloaded"),
