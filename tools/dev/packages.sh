@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
 # The one list of Debian 12 packages that Engram needs. Installs what is missing and says what; does nothing otherwise.
 #
+#   tools/dev/packages.sh run            the libraries that a built engine needs
 #   tools/dev/packages.sh build          to build and run the engine
 #   tools/dev/packages.sh test           that, and what the tests, the fuzz targets and the checks need
+#   tools/dev/packages.sh image-test     to build and test the container image, with a Docker engine
 #   tools/dev/packages.sh list build     prints the names only
 set -euo pipefail
 
+run_packages=(
+  libcapnp-0.9.2 libcaf-core0.17 libcaf-io0.17 liblmdb0 libzstd1 libroaring0 libabsl20220623
+  libspdlog1.10 libfmt9 libtomlplusplus3 libedit2 libprometheus-cpp-core1.0 libssl3
+)
 build_packages=(
   # tools
   g++ cmake ninja-build ccache pkg-config git ca-certificates capnproto curl zstd
@@ -17,9 +23,10 @@ build_packages=(
 test_packages=(
   catch2 libcpp-httplib-dev clang-14 libclang-rt-14-dev libfiu-dev fiu-utils lmdb-utils openssl python3 shellcheck xz-utils
 )
+image_test_packages=(docker.io docker-compose debootstrap iproute2 binutils python3)
 
 usage() {
-  sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 
@@ -29,8 +36,10 @@ if [[ ${1:-} == list ]]; then
   shift
 fi
 case ${1:-} in
+  run) wanted=("${run_packages[@]}") ;;
   build) wanted=("${build_packages[@]}") ;;
   test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
+  image-test) wanted=("${image_test_packages[@]}") ;;
   *) usage ;;
 esac
 if $list_only; then

@@ -1,0 +1,111 @@
+"""What may happen to containers while clients write: each under a load that knows what was acknowledged to it."""
+
+import json
+import pathlib
+import time
+from typing import Callable
+
+from checks import Checks
+from compose_cluster import NODES, SERVERS, ComposeCluster
+from load import Load
+
+LONGEST_RECOVERY_S = 15
+LONGEST_PAUSE_S = 20
+
+
+def judge(checks: Checks, load: Load, what: str, scratch: pathlib.Path) -> None:
+    """To be called when the load is over."""
+    errors = load.errors()
+    checks.expect(not errors, f"{what}: no client got an error", errors or f"longest call {load.longest_pause_s():.2f} s")
+    differences = load.differences(scratch / "export.jsonl")
+    checks.expect(not differences, f"{what}: nothing acknowledged is lost, nothing is there twice",
+                  differences[:5] or f"{load.acknowledged():,} changes")
+
+
+def check_kill(checks: Checks, cluster: ComposeCluster, scratch: pathlib.Path) -> None:
+    with Load(cluster, "killed") as load:
+        load.wait_for_progress()
+        cluster.engine.docker("kill", "engram-1")
+        code = cluster.engine.inspect("engram-1", "{{.State.ExitCode}}")
+        checks.expect(code == "137", "docker kill ends a node on the spot", f"code {code}")
+        time.sleep(1)
+        cluster.engine.docker("start", "engram-1")
+        checks.expect(load.wait_for_progress(), "after docker kill and a start, all writers go on")
+    judge(checks, load, "docker kill", scratch)
+    cluster.wait_until_healthy()
+
+
+def check_stop(checks: Checks, cluster: ComposeCluster, scratch: pathlib.Path, stop_within: Callable) -> None:
+    with Load(cluster, "stopped") as load:
+        load.wait_for_progress()
+        stop_within(checks, cluster.engine, "engram-2")
+        cluster.engine.docker("start", "engram-2")
+        checks.expect(load.wait_for_progress(), "after docker stop and a start, all writers go on")
+    judge(checks, load, "docker stop", scratch)
+    cluster.wait_until_healthy()
+
+
+def check_errors_while_away(checks: Checks, cluster: ComposeCluster, of_away: str, of_other: str) -> None:
+    """The node that is asked is there; whose partition is needed is the question."""
+    read = cluster.engram("--json", "--timeout", "1s", "get", of_away, servers=SERVERS[:1], check=False)
+    write = cluster.engram("--json", "--timeout", "1s", "put", of_away, "seen:bool=true", servers=SERVERS[:1], check=False)
+    for name, done, codes in (("read", read, (3, 4)), ("write", write, (3, 4, 5))):
+        code = json.loads(done.stderr.splitlines()[-1])["error"]["code"] if done.stderr else "none"
+        checks.expect(done.returncode in codes and code in ("unavailable", "deadline_exceeded", "overloaded"),
+                      f"a {name} that needs the node that is away ends with a typed error", f"{code}, exit code {done.returncode}")
+    other = cluster.engram("get", of_other, servers=SERVERS[:1], check=False)
+    checks.expect(other.returncode == 0, "the others' partitions are served meanwhile", other.stderr.strip())
+
+
+def check_disconnect(checks: Checks, cluster: ComposeCluster, scratch: pathlib.Path) -> None:
+    of_away = cluster.key_of_node(1, range(1, 40))
+    of_other = cluster.key_of_node(0, range(1, 40))
+    with Load(cluster, "cut-off") as load:
+        load.wait_for_progress()
+        cluster.engine.docker("network", "disconnect", "engram", "engram-1")
+        time.sleep(5)  # the others notice after four
+        check_errors_while_away(checks, cluster, of_away, of_other)
+        cluster.engine.docker("network", "connect", "engram", "engram-1")
+        begin = time.monotonic()
+        while cluster.engram("--timeout", "1s", "get", of_away, servers=SERVERS[:1], check=False).returncode != 0:
+            if time.monotonic() - begin > 60:
+                break
+            time.sleep(0.1)
+        recovery_s = time.monotonic() - begin
+        checks.expect(recovery_s < LONGEST_RECOVERY_S, "a node that is connected again serves soon", f"{recovery_s:.1f} s")
+        checks.expect(load.wait_for_progress(), "after that, all writers go on")
+    judge(checks, load, "docker network disconnect", scratch)
+    cluster.wait_until_healthy()
+
+
+def check_replacement(checks: Checks, cluster: ComposeCluster, image: str, scratch: pathlib.Path) -> None:
+    with Load(cluster, "replaced") as load:
+        load.wait_for_progress()
+        begin = time.monotonic()
+        cluster.replace(image)
+        took = time.monotonic() - begin
+        checks.expect(load.wait_for_progress(), "after the replacement, all writers go on")
+    wanted = cluster.engine.inspect(image, "{{.Id}}")
+    running = [cluster.engine.inspect(node, "{{.Image}}") for node in NODES]
+    checks.expect(running == [wanted] * 3, "all containers are replaced by those of the newer image", f"in {took:.0f} s")
+    started = [cluster.engine.inspect(node, "{{.State.StartedAt}}") for node in NODES]
+    checks.expect(started == sorted(started, reverse=True), "from the highest ordinal to the lowest")
+    judge(checks, load, "replacement", scratch)
+    pause = load.longest_pause_s()
+    checks.expect(pause < LONGEST_PAUSE_S, "no call waited long for it", f"{pause:.2f} s")
+
+
+def check_bridge(checks: Checks, cluster: ComposeCluster, newer_image: str, scratch: pathlib.Path,
+                 stop_within: Callable) -> None:
+    check_kill(checks, cluster, scratch)
+    check_stop(checks, cluster, scratch, stop_within)
+    check_disconnect(checks, cluster, scratch)
+    check_replacement(checks, cluster, newer_image, scratch)
+    edges = cluster.edges()
+    checks.expect(edges == 57645, "the graph that was loaded first is whole", f"{edges} edges")
+    cluster.compose("down")
+    cluster.compose("up", "--detach")
+    cluster.wait_until_healthy()
+    edges = cluster.edges()
+    checks.expect(edges == 57645, "docker-compose down and up keep the volumes", f"{edges} edges")
+    cluster.compose("down", "--volumes")
