@@ -14,7 +14,7 @@ from typing import Callable
 import bench_cluster
 from bench_common import (AIR_ROUTES_EDGES, AIR_ROUTES_FILES, AIR_ROUTES_VERTICES, AMAZON_EDGES, AMAZON_VERTICES, OUTPUT, TOP, Row,
                           find_amazon, fresh_folder, print_table, say)
-from engine_process import Engine, EngineError
+from engine_process import Engine, EngineError, end_on_signals
 
 
 class Bench:
@@ -273,6 +273,7 @@ def main() -> int:
         print("\n".join(chosen))
     if arguments.list or arguments.check:
         return 0
+    end_on_signals()
     benches: list[Bench | bench_cluster.ClusterBench] = []
     if arguments.nodes == 1:
         benches.append(run_smoke(arguments) if arguments.smoke else run_published(arguments, chosen))

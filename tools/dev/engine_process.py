@@ -29,6 +29,14 @@ class EngineError(Exception):
     pass
 
 
+def end_on_signals() -> None:
+    """A script that is told to end runs its `finally`s first, and so ends the engines that it started."""
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+
+
 class Engine:
     """Started by start(), ended by stop() or kill(). Its log is in the data folder's neighbour, `<data>.log`."""
 
@@ -53,7 +61,8 @@ class Engine:
         command = [self.program, "serve", "--data-dir", str(self.data), "--listen-address", self.server,
                    "--operations-address", self.operations, *self.flags, *flags]
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            # Not of the terminal's group: Ctrl-C is for the script, which then stops the engine as it has to be stopped.
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         self.terminated = False
 
     def wait_ready(self, timeout_s: float = 120) -> None:

@@ -13,7 +13,7 @@ class Soak:
 
     def __init__(self, program: str, servers: str, keys: int, seconds: float, *flags: str):
         command = [program, "--server", servers, "--json", "soak", "--keys", str(keys), "--seconds", str(seconds), *flags]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         self.summary: dict | None = None
 
     def intervals(self) -> Iterator[dict]:
