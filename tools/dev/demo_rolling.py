@@ -123,7 +123,7 @@ def roll(arguments: argparse.Namespace, cluster: Cluster) -> bool:
     cluster.engines[0].command("import", "--nodes", str(nodes_file), "--edges", str(edges_file))
     pauses = arguments.seconds + arguments.away + RESTART_BOUND_SECONDS
     soak = Soak(arguments.first, cluster.servers, vertices, (arguments.nodes + 1) * pauses, "--rate", str(arguments.rate),
-                "--clients", str(arguments.clients))
+                "--clients", str(arguments.clients), timeout=arguments.timeout)
     rolling = Rolling(cluster, soak, arguments.engram, arguments.seconds, arguments.away)
     try:
         rolling.start()
@@ -157,6 +157,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--away", type=float, default=0, help="seconds that a node stays stopped (default 0)")
     parser.add_argument("--rate", type=float, default=400, help="requests a second, all together (default 400)")
     parser.add_argument("--clients", type=int, default=4, help="each with a connection and a thread of its own (default 4)")
+    parser.add_argument("--timeout", default="5s", help="how long a request may take, its retries included (default 5s)")
     parser.add_argument("--graph", choices=("air-routes", "amazon0601"), default="air-routes")
     arguments = parser.parse_args()
     if not 2 <= arguments.nodes <= 9:

@@ -11,8 +11,9 @@ from engine_process import EngineError
 class Soak:
     """Started by the constructor. It ends by itself after `seconds`, or sooner by stop(); close() ends it in any case."""
 
-    def __init__(self, program: str, servers: str, keys: int, seconds: float, *flags: str):
-        command = [program, "--server", servers, "--json", "soak", "--keys", str(keys), "--seconds", str(seconds), *flags]
+    def __init__(self, program: str, servers: str, keys: int, seconds: float, *flags: str, timeout: str = "5s"):
+        command = [program, "--server", servers, "--timeout", timeout, "--json", "soak", "--keys", str(keys), "--seconds",
+                   str(seconds), *flags]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         self.summary: dict | None = None
 

@@ -40,7 +40,8 @@ static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it"
 
 void ask_to_stop(int) { stop_asked = true; }
 
-Status read_arguments(SoakArguments& arguments, const Globals& globals) {
+/// What is wrong with the arguments alone.
+Status read_arguments(SoakArguments& arguments) {
   auto& options = arguments.options;
   auto mix = loadgen::parse_mix(arguments.mix);
   if (!mix.ok()) return mix.status();
@@ -49,35 +50,35 @@ Status read_arguments(SoakArguments& arguments, const Globals& globals) {
   if (!from_file && arguments.keys == 0)
     return {Code::invalid_argument, "say which vertices are there: --keys 1000 for the keys 0 to 999, or --key-file", "keys"};
   options.keys = loadgen::KeySpace::numbers(from_file ? 1 : arguments.keys);
-  if (auto status = loadgen::check(options); !status.ok()) return status;
+  return loadgen::check(options);
+}
+
+Status read_files(SoakArguments& arguments, const Globals& globals) {
   auto client = client_options(globals);
   if (!client.ok()) return client.status();
+  auto& options = arguments.options;
   options.client = std::move(client).value();
   // One attempt would be at one node only, and that one may be away.
   options.client.connect_wait_ms = std::max(options.client.connect_wait_ms, options.client.timeout_ms);
-  return {};
+  if (arguments.key_file.empty()) return {};
+  auto keys = loadgen::KeySpace::from_file(arguments.key_file);
+  if (keys.ok()) options.keys = std::move(keys).value();
+  return keys.status();
 }
 
 void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  if (std::fflush(stdout) != 0) stop_asked = true;   // nobody reads it any more
+}
+
+void fail(Globals& globals, const Status& status, ExitCode exit_code) {
+  report_error(globals, status);
+  globals.exit_code = exit_code;
 }
 
 void run(SoakArguments& arguments, Globals& globals) {
-  if (auto status = read_arguments(arguments, globals); !status.ok()) {
-    report_error(globals, status);
-    globals.exit_code = exit_usage;
-    return;
-  }
-  if (!arguments.key_file.empty()) {
-    auto keys = loadgen::KeySpace::from_file(arguments.key_file);
-    if (!keys.ok()) {
-      report_error(globals, keys.status());
-      globals.exit_code = exit_local;
-      return;
-    }
-    arguments.options.keys = std::move(keys).value();
-  }
+  if (auto status = read_arguments(arguments); !status.ok()) return fail(globals, status, exit_usage);
+  if (auto status = read_files(arguments, globals); !status.ok()) return fail(globals, status, exit_local);
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
   auto result = loadgen::run_soak(arguments.options, stop_asked, [&](const loadgen::SoakInterval& interval) {
