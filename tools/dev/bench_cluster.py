@@ -155,10 +155,10 @@ def planned_restart(bench: ClusterBench) -> None:
     bench.raw["cluster-restart"] = {"stop_seconds": stopped - begin, "start_seconds": ready - stopped, "soak": summary}
     writes = summary["writes"]
     pauses = ", ".join(f"{client['longest_pause_s']:.2f}" for client in summary["clients"])
-    problems = ", ".join(f"{count} {what}" for what, count in (("lost", writes["lost"]), ("repeated", writes["repeated"]),
-                                                              ("unsettled", writes["unsettled"])) if count)
+    if "first_problem" in writes:
+        raise EngineError(f"cluster-restart: {writes['first_problem']}: {json.dumps(writes)}")
     text = (f"{summary['failures']} errors in {summary['calls']:,} calls; longest pause of each client {pauses} s; "
-            f"{writes['acknowledged']:,} acknowledged writes, {problems or 'each there exactly once'}; "
+            f"{writes['acknowledged']:,} acknowledged writes, each there exactly once; "
             f"the node was away for {ready - begin:.2f} s")
     bench.add(Row("cluster-restart", "a planned restart of one node under gets, puts and links, as clients see it", text,
                   "no error, pause < 3 s", summary["all_right"] and summary["longest_pause_s"] < 3))
