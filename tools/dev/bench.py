@@ -6,36 +6,15 @@ import dataclasses
 import json
 import os
 import pathlib
-import platform
 import shutil
 import sys
 import time
 from typing import Callable
 
-from engine_process import Engine, EngineError
-
-TOP = pathlib.Path(__file__).resolve().parents[2]
-OUTPUT = TOP / "build/bench"
-AMAZON_VERTICES = 403_394
-AMAZON_EDGES = 3_387_388
-AIR_ROUTES = TOP / "data/air-routes"
-AIR_ROUTES_VERTICES = 3_749
-
-
-@dataclasses.dataclass
-class Row:
-    """One line of the table."""
-
-    name: str
-    what: str
-    measured: str
-    bar: str = ""
-    reached: bool | None = None
-    floors: str = ""
-
-    def cells(self) -> list[str]:
-        verdict = {None: "", True: "yes", False: "**no**"}[self.reached]
-        return [self.what, self.measured, self.bar, verdict, self.floors]
+import bench_cluster
+from bench_common import (AIR_ROUTES_EDGES, AIR_ROUTES_FILES, AIR_ROUTES_VERTICES, AMAZON_EDGES, AMAZON_VERTICES, OUTPUT, TOP, Row,
+                          find_amazon, fresh_folder, print_table, say)
+from engine_process import Engine, EngineError, end_on_signals
 
 
 class Bench:
@@ -88,10 +67,6 @@ class Bench:
         text = f"{rate:,.0f} /s (P50 {answer['latency_us']['p50']:.0f} µs)"
         sync = answer["floors"]["sync_us"]["p50"]
         self.add(Row(name, what, text, f"≥ {least:,}", rate >= least, f"sync {sync:.0f} µs" if call == "put" else ""))
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 # --- The rows
@@ -188,18 +163,6 @@ def add_memory(bench: Bench, bar_megabytes: int) -> None:
                   resident < bar_megabytes * 1e6 if bar_megabytes else None))
 
 
-def find_amazon() -> tuple[pathlib.Path, pathlib.Path]:
-    folders = [pathlib.Path(os.environ["ENGRAM_AMAZON0601"])] if "ENGRAM_AMAZON0601" in os.environ else []
-    folders.append(TOP.parent / "shared/data/amazon0601")
-    for folder in folders:
-        for suffix in ("", ".zst"):
-            nodes, edges = folder / f"nodes.csv{suffix}", folder / f"edges.csv{suffix}"
-            if nodes.is_file() and edges.is_file():
-                return nodes, edges
-    raise EngineError("the amazon0601 graph is not there: set ENGRAM_AMAZON0601 to a folder with its nodes.csv and edges.csv "
-                      "(snap.stanford.edu/data/amazon0601.html), or run tools/bench --smoke")
-
-
 def make_tenfold(edges: pathlib.Path, folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     """Ten copies of the graph, woven into one: every vertex keeps its out-degree, and its targets fall into all copies."""
     copies = 10
@@ -237,14 +200,6 @@ def measure_tenfold(small: Bench, edges: pathlib.Path) -> None:
 
 # --- The whole
 
-def fresh_folder(name: str) -> pathlib.Path:
-    folder = OUTPUT / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    folder.with_suffix(".log").unlink(missing_ok=True)
-    return folder
-
-
 def run_published(arguments: argparse.Namespace, chosen: list[str]) -> Bench:
     nodes, edges = find_amazon()
     bench = Bench(arguments, fresh_folder("amazon0601"), AMAZON_VERTICES)
@@ -268,60 +223,70 @@ def run_smoke(arguments: argparse.Namespace) -> Bench:
     bench = Bench(arguments, fresh_folder("smoke"), AIR_ROUTES_VERTICES)
     bench.engine.start()
     try:
-        load_graph(bench, AIR_ROUTES / "air-routes-latest-nodes.csv", AIR_ROUTES / "air-routes-latest-edges.csv", 57_645, 0)
+        load_graph(bench, *AIR_ROUTES_FILES, AIR_ROUTES_EDGES, 0)
         for run in ROWS.values():
             run(bench)
         add_memory(bench, 0)
     finally:
         bench.end()
-    for row in bench.rows:
-        row.bar, row.reached = "", None
     return bench
 
 
-def processor() -> str:
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
+def run_cluster(arguments: argparse.Namespace, chosen: list[str]) -> bench_cluster.ClusterBench:
+    if arguments.smoke:
+        files = (*AIR_ROUTES_FILES, AIR_ROUTES_EDGES)
+        return bench_cluster.run(arguments, max(arguments.nodes, 3), AIR_ROUTES_VERTICES, files, chosen)
+    return bench_cluster.run(arguments, arguments.nodes, AMAZON_VERTICES, (*find_amazon(), AMAZON_EDGES), chosen)
 
 
-def print_table(bench: Bench) -> None:
-    print(f"\nEngine and load generator together on {os.cpu_count()} cores ({processor()}, Linux {platform.release()}), "
-          f"{bench.arguments.seconds:g} s a row.\n")
-    print("| what | measured | bar | reached | floors in the same run |\n|---|---|---|---|---|")
-    for row in bench.rows:
-        print("| " + " | ".join(row.cells()) + " |")
-
-
-def main() -> int:
+def read_arguments() -> tuple[argparse.Namespace, list[str]]:
+    """And the rows to run."""
     parser = argparse.ArgumentParser(prog="tools/bench", description=__doc__, allow_abbrev=False)
     parser.add_argument("--engram", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # the arguments, and nothing else
     parser.add_argument("--smoke", action="store_true", help="a few seconds on the air-routes graph; judges no bars")
     parser.add_argument("--full", action="store_true", help="and a graph ten times as large")
+    parser.add_argument("--nodes", type=int, default=1, help="2 to 9: a cluster of so many, compared with one engine")
     parser.add_argument("--only", help="rows, with commas between them")
     parser.add_argument("--list", action="store_true", help="the names of the rows")
     parser.add_argument("--seconds", type=float, help="for each row (default 10)")
     arguments = parser.parse_args()
-    if arguments.list:
-        print("\n".join(ROWS))
-        return 0
-    chosen = arguments.only.split(",") if arguments.only else list(ROWS)
-    if unknown := [name for name in chosen if name not in ROWS]:
-        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    if not 1 <= arguments.nodes <= 9:
+        parser.error("--nodes has to be 1 to 9")
+    there_are = list(ROWS if arguments.nodes == 1 else bench_cluster.ROWS)
+    chosen = arguments.only.split(",") if arguments.only else there_are
+    if unknown := [name for name in chosen if name not in there_are]:
+        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(there_are)}")
+    if arguments.full and arguments.nodes > 1:
+        parser.error("--full is of one engine: leave out --nodes")
     if arguments.full and not {"get", "neighbors"} <= set(chosen):
         parser.error("--full compares with the rows get and neighbors: choose them too")
     if arguments.seconds is not None and not arguments.seconds > 0:
         parser.error("--seconds has to be above 0")
-    if arguments.check:
-        return 0
     arguments.seconds = arguments.seconds or (0.5 if arguments.smoke else 10)
+    return arguments, chosen
 
-    bench = run_smoke(arguments) if arguments.smoke else run_published(arguments, chosen)
-    print_table(bench)
+
+def main() -> int:
+    arguments, chosen = read_arguments()
+    if arguments.list:
+        print("\n".join(chosen))
+    if arguments.list or arguments.check:
+        return 0
+    end_on_signals()
+    benches: list[Bench | bench_cluster.ClusterBench] = []
+    if arguments.nodes == 1:
+        benches.append(run_smoke(arguments) if arguments.smoke else run_published(arguments, chosen))
+    if arguments.nodes > 1 or arguments.smoke:
+        benches.append(run_cluster(arguments, chosen if arguments.nodes > 1 else list(bench_cluster.ROWS)))
+    rows = [row for bench in benches for row in bench.rows]
+    if arguments.smoke:
+        for row in rows:
+            row.bar, row.reached = "", None
+    print_table(rows, arguments.seconds)
     result_file = OUTPUT / ("smoke.json" if arguments.smoke else f"{time.strftime('%Y%m%d-%H%M%S')}.json")
-    result_file.write_text(json.dumps({"rows": [dataclasses.asdict(row) for row in bench.rows], "runs": bench.raw}, indent=2))
+    runs = {name: run for bench in benches for name, run in bench.raw.items()}
+    result_file.write_text(json.dumps({"rows": [dataclasses.asdict(row) for row in rows], "runs": runs}, indent=2))
     print(f"\nAll figures: {result_file.relative_to(TOP)}")
     return 0
 

@@ -1,6 +1,7 @@
 """A real engine as a child process, for scripts that measure it."""
 
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -11,40 +12,67 @@ import urllib.request
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the system gives to connections: while an engine is away, one of these could take its port."""
+    first_given = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for _ in range(1000):
+        with socket.socket() as probe:
+            port = random.randrange(10_000, max(first_given, 20_000))
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise EngineError("there is no free port")
 
 
 class EngineError(Exception):
     pass
 
 
+def end_on_signals() -> None:
+    """A script that is told to end runs its `finally`s first, and so ends the engines that it started."""
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+
+
 class Engine:
     """Started by start(), ended by stop() or kill(). Its log is in the data folder's neighbour, `<data>.log`."""
 
-    def __init__(self, program: str, data: pathlib.Path):
+    def __init__(self, program: str, data: pathlib.Path, *flags: str):
         self.program = program
         self.data = data
+        self.flags = flags
         self.log_path = data.with_suffix(".log")
         self.process: subprocess.Popen | None = None
+        self.terminated = False
         self.server = f"127.0.0.1:{free_port()}"
         self.operations = f"127.0.0.1:{free_port()}"
 
     def start(self, *flags: str, timeout_s: float = 120) -> float:
         """Seconds from the start to ready."""
-        command = [self.program, "serve", "--data-dir", str(self.data), "--listen-address", self.server,
-                   "--operations-address", self.operations, *flags]
         begin = time.monotonic()
+        self.launch(*flags)
+        self.wait_ready(timeout_s)
+        return time.monotonic() - begin
+
+    def launch(self, *flags: str) -> None:
+        command = [self.program, "serve", "--data-dir", str(self.data), "--listen-address", self.server,
+                   "--operations-address", self.operations, *self.flags, *flags]
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            # Not of the terminal's group: Ctrl-C is for the script, which then stops the engine as it has to be stopped.
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        self.terminated = False
+
+    def wait_ready(self, timeout_s: float = 120) -> None:
+        begin = time.monotonic()
         while not self.is_ready():
             if self.process.poll() is not None:
                 raise EngineError(f"the engine ended with {self.process.returncode}:\n{self.log_tail()}")
             if time.monotonic() - begin > timeout_s:
                 raise EngineError(f"the engine is not ready after {timeout_s} s:\n{self.log_tail()}")
             time.sleep(0.005)
-        return time.monotonic() - begin
 
     def is_ready(self) -> bool:
         try:
@@ -67,11 +95,17 @@ class Engine:
         self.process.kill()
         self.process.wait()
 
+    def terminate(self) -> None:
+        """Asks it to stop; stop() then waits for its end. Asked a second time it would end at once."""
+        if self.process is not None and self.process.poll() is None and not self.terminated:
+            self.terminated = True
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """As an orchestrator does: SIGTERM, and 40 seconds."""
-        if self.process is None or self.process.poll() is not None:
+        self.terminate()
+        if not self.terminated:
             return
-        self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(timeout=40)
         except subprocess.TimeoutExpired:

@@ -11,6 +11,7 @@
 #include "tools/engram/json.h"
 #include "tools/import/add_import.h"
 #include "tools/loadgen/add_bench.h"
+#include "tools/loadgen/add_soak.h"
 #include "tools/offline/add_offline.h"
 
 namespace engram::cli {
@@ -20,7 +21,7 @@ namespace {
 constexpr const char* exit_codes = R"(Exit codes:
   0  done
   1  a vertex, edge or path that does not exist, one that exists already, a precondition that failed;
-     'verify' found something wrong
+     'verify' found something wrong; a call of 'soak' failed, or a write is not there exactly once
   2  wrong arguments
   3  no engine answers, or it is not ready
   4  the engine refused: permission, limit, quota, full disk
@@ -90,6 +91,7 @@ void build(CLI::App& app, Globals& globals) {
   add_import(app, globals);
   add_export(app, globals);
   add_bench(app, globals);
+  add_soak(app, globals);
   add_token(app, globals);
   add_certs(app, globals);
   add_log(app, globals);

@@ -21,6 +21,8 @@ struct BenchArguments {
   std::string mix = "get";
   std::uint64_t keys = 0;
   std::string key_file;
+  std::string key_partitions;
+  std::string target_partitions;
   bool no_floors = false;
   bool ids_only = false;
 };
@@ -36,6 +38,9 @@ Examples:
   engram bench --keys 403394 --mix put --in-flight 64         64 durable writes in flight
   engram bench --keys 403394 --mix get --connections 16 --in-flight 64 --rate 20000
                                                               open loop: 20,000 calls a second, come what may
+  engram bench --keys 403394 --key-partitions 1,2,4,5         what node 0 of three, with six partitions, does not own
+  engram bench --keys 403394 --mix link --key-partitions 0,3 --target-partitions 1,4
+                                                              links from node 0's vertices to node 1's
   engram bench --key-file airports.txt --mix recall --json)";
 
 void add_load_options(CLI::App& command, BenchArguments& arguments) {
@@ -45,6 +50,9 @@ void add_load_options(CLI::App& command, BenchArguments& arguments) {
   command.add_option("--key-file", arguments.key_file, "A file of keys, one a line")->excludes(keys);
   command.add_option("--zipf", options.zipf_exponent, "Popularity by Zipf's law with this exponent, such as 0.99; 0: uniform");
   command.add_option("--seed", options.seed, "Seed of all random choices")->capture_default_str();
+  command.add_option("--key-partitions", arguments.key_partitions,
+                     "Only vertices of these partitions, and links from these: 0,3 (of 20,000 keys drawn at random)");
+  command.add_option("--target-partitions", arguments.target_partitions, "Links lead to vertices of these");
   command.add_option("--bulk", options.bulk, "Keys in one get")->capture_default_str();
   command.add_option("--batch", options.batch, "Operations in one put or link")->capture_default_str();
   command.add_flag("--batch-in-one-partition", options.batch_in_one_partition, "Draw a batch's keys from one partition");
@@ -64,6 +72,13 @@ void add_measure_options(CLI::App& command, BenchArguments& arguments) {
   command.add_flag("--no-floors", arguments.no_floors, "Do not measure an empty TCP round trip and fdatasync");
 }
 
+Status read_partitions(const char* option, const std::string& text, std::vector<std::uint16_t>& partitions) {
+  if (text.empty()) return {};
+  auto parsed = loadgen::parse_partitions(option, text);
+  if (parsed.ok()) partitions = std::move(parsed).value();
+  return parsed.status();
+}
+
 /// What is wrong with the arguments alone.
 Status read_arguments(BenchArguments& arguments, const Globals& globals) {
   auto& options = arguments.options;
@@ -73,6 +88,10 @@ Status read_arguments(BenchArguments& arguments, const Globals& globals) {
   auto mix = loadgen::parse_mix(arguments.mix);
   if (!mix.ok()) return mix.status();
   options.mix = std::move(mix).value();
+  if (auto status = read_partitions("key-partitions", arguments.key_partitions, options.key_partitions); !status.ok())
+    return status;
+  if (auto status = read_partitions("target-partitions", arguments.target_partitions, options.target_partitions); !status.ok())
+    return status;
   bool from_file = !arguments.key_file.empty();
   if (!from_file && arguments.keys == 0)
     return {Code::invalid_argument, "say which vertices to ask for: --keys 1000 for the keys 0 to 999, or --key-file", "keys"};

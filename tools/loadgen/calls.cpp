@@ -75,9 +75,14 @@ kj::Promise<Answer> CallMaker::send(Channel& channel, std::size_t lane, CallKind
   KJ_UNREACHABLE;
 }
 
+std::uint64_t CallMaker::next_index() {
+  auto& chosen = partitioned_.chosen;
+  return chosen.empty() ? draw_.next() : chosen[draw_.dice().below(chosen.size())];
+}
+
 void CallMaker::set_key(schema::VertexRef::Builder vertex) {
   char buffer[24];
-  auto key = options_.keys.key(draw_.next(), buffer);
+  auto key = options_.keys.key(next_index(), buffer);
   std::copy(key.begin(), key.end(), vertex.initKey(static_cast<kj::uint>(key.size())).begin());
 }
 
@@ -151,7 +156,7 @@ client::Batch CallMaker::puts() {
   char buffer[24];
   for (unsigned i = 0; i < options_.batch; ++i) {
     batch.put_vertex(one_partition ? key_in(partitioned_.indexes[partition], buffer)
-                                   : options_.keys.key(draw_.next(), buffer),
+                                   : options_.keys.key(next_index(), buffer),
                      changes);
   }
   return batch;
@@ -163,6 +168,10 @@ client::Batch CallMaker::links() {
   char source[24];
   char target[24];
   for (unsigned i = 0; i < options_.batch; ++i) {
+    if (!partitioned_.targets.empty()) {
+      batch.link(key_in(partitioned_.chosen, source), "BENCH", key_in(partitioned_.targets, target));
+      continue;
+    }
     std::size_t from = draw_.dice().below(partitions.size());
     std::size_t to = (from + 1 + draw_.dice().below(std::max<std::size_t>(partitions.size() - 1, 1))) % partitions.size();
     batch.link(key_in(partitions[from], source), "BENCH", key_in(partitions[to], target));

@@ -12,9 +12,12 @@
 
 namespace engram::loadgen {
 
-/// The keys of each partition, found by asking the engine. Links over two partitions and batches in one are drawn from it.
+/// Keys by their partitions, found by asking the engine. Links over two partitions, batches in one, and the keys of chosen
+/// partitions are drawn from it.
 struct PartitionedKeys {
-  std::vector<std::vector<std::uint64_t>> indexes;   // by partition; partitions without keys are left out
+  std::vector<std::vector<std::uint64_t>> indexes;   // by partition; those without keys, or not chosen, are left out
+  std::vector<std::uint64_t> chosen;                 // of BenchOptions::key_partitions together; empty: any key will do
+  std::vector<std::uint64_t> targets;                // of BenchOptions::target_partitions
 };
 
 /// What came of a call.
@@ -61,6 +64,7 @@ class CallMaker {
 
   /// One call in 64 has its messages measured: walking through a large answer costs more than taking it.
   bool measure_sizes() { return (calls_++ & 63) == 0; }
+  std::uint64_t next_index();
   void set_key(schema::VertexRef::Builder vertex);
   std::string_view key_in(const std::vector<std::uint64_t>& indexes, char (&buffer)[24]);
 

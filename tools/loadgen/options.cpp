@@ -51,12 +51,30 @@ Result<std::vector<Share>> parse_mix(const std::string& text) {
   }
 }
 
+Result<std::vector<std::uint16_t>> parse_partitions(const std::string& option, const std::string& text) {
+  std::vector<std::uint16_t> partitions;
+  const char* end = text.data() + text.size();
+  for (const char* at = text.data();; ++at) {
+    std::uint16_t partition = 0;
+    auto [behind, error] = std::from_chars(at, end, partition);
+    if (error != std::errc() || (behind != end && *behind != ','))
+      return Status(Code::invalid_argument, "--" + option + ": '" + text + "' is no list of partitions, as in 0,3,6", option);
+    partitions.push_back(partition);
+    if (behind == end) return partitions;
+    at = behind;
+  }
+}
+
 Status check(const BenchOptions& options) {
   if (options.threads < 1 || options.threads > 256) return out_of_range("threads", "1 to 256");
   if (options.connections < 1 || options.connections > 10'000) return out_of_range("connections", "1 to 10,000");
   if (options.in_flight < 1 || options.in_flight > 10'000) return out_of_range("in-flight", "1 to 10,000");
   if (options.bulk < 1 || options.bulk > 10'000) return out_of_range("bulk", "1 to 10,000");
   if (options.batch < 1 || options.batch > 10'000) return out_of_range("batch", "1 to 10,000");
+  if (!options.key_partitions.empty() && options.zipf_exponent > 0) return out_of_range("zipf", "0 with --key-partitions");
+  bool links = std::any_of(options.mix.begin(), options.mix.end(), [](auto& share) { return share.call == CallKind::link; });
+  if (options.target_partitions.empty() == (links && !options.key_partitions.empty()))
+    return out_of_range("target-partitions", "given for links together with --key-partitions");
   if (options.rate < 0) return out_of_range("rate", "0 (closed loop) or a number of calls a second");
   if (options.zipf_exponent < 0 || options.zipf_exponent > 10) return out_of_range("zipf", "0 (uniform) to 10");
   if (options.keys.size() < 1 || options.keys.size() > 0xFFFFFFFF) return out_of_range("keys", "1 to 4,294,967,295");

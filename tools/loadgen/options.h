@@ -40,6 +40,11 @@ struct BenchOptions {
   std::uint64_t calls = 0;                // instead of seconds; 0: by time
   double warmup_seconds = 1;
 
+  /// If not empty: only vertices of these partitions are asked for and changed, and are the sources of links. So one can ask a
+  /// node for what it owns, or for what it does not own.
+  std::vector<std::uint16_t> key_partitions;
+  std::vector<std::uint16_t> target_partitions;  // the same for the targets of links; with key_partitions, or neither
+
   unsigned bulk = 1;                      // keys in a get
   unsigned batch = 1;                     // operations in a put or link
   bool batch_in_one_partition = false;    // else a batch's keys are drawn freely
@@ -49,6 +54,9 @@ struct BenchOptions {
   bool floors = true;
   std::string floor_dir;                  // where to measure fdatasync; empty: not at all
 };
+
+/// "0,3,6".
+Result<std::vector<std::uint16_t>> parse_partitions(const std::string& option, const std::string& text);
 
 /// What cannot be run, with the option's name.
 Status check(const BenchOptions& options);

@@ -21,6 +21,7 @@ constexpr std::size_t keys_a_call = 1'000;
 constexpr double floor_seconds = 1.5;
 
 bool needs_partitions(const BenchOptions& options) {
+  if (!options.key_partitions.empty()) return true;
   auto needs = [&](const Share& share) {
     return share.call == CallKind::link || (share.call == CallKind::put && options.batch_in_one_partition);
   };
@@ -36,9 +37,11 @@ std::vector<std::uint64_t> sample(const BenchOptions& options) {
   return {chosen.begin(), chosen.end()};
 }
 
-Result<PartitionedKeys> find_partitions(client::Client& client, const BenchOptions& options) {
+using KeysByPartition = std::map<std::uint16_t, std::vector<std::uint64_t>>;
+
+Result<KeysByPartition> find_partitions(client::Client& client, const BenchOptions& options) {
   auto indexes = sample(options);
-  std::map<std::uint16_t, std::vector<std::uint64_t>> by_partition;
+  KeysByPartition by_partition;
   char buffer[24];
   for (std::size_t at = 0; at < indexes.size(); at += keys_a_call) {
     std::size_t end = std::min(at + keys_a_call, indexes.size());
@@ -54,8 +57,36 @@ Result<PartitionedKeys> find_partitions(client::Client& client, const BenchOptio
   if (by_partition.empty()) {
     return Status(Code::unknown_vertex, "none of the keys asked for is in the graph; see --keys and --key-file", "keys");
   }
+  return by_partition;
+}
+
+/// The keys of these partitions together.
+Result<std::vector<std::uint64_t>> keys_of(const KeysByPartition& by_partition, const std::vector<std::uint16_t>& partitions,
+                                           const char* option) {
+  std::vector<std::uint64_t> keys;
+  for (std::uint16_t partition : partitions) {
+    auto found = by_partition.find(partition);
+    if (found != by_partition.end()) keys.insert(keys.end(), found->second.begin(), found->second.end());
+  }
+  if (!keys.empty() || partitions.empty()) return keys;
+  return Status(Code::unknown_vertex, std::string("--") + option + ": none of the keys is in these partitions", option);
+}
+
+Result<PartitionedKeys> choose_keys(client::Client& client, const BenchOptions& options) {
+  auto by_partition = find_partitions(client, options);
+  if (!by_partition.ok()) return by_partition.status();
   PartitionedKeys partitioned;
-  for (auto& [partition, keys] : by_partition) partitioned.indexes.push_back(std::move(keys));
+  auto chosen = keys_of(*by_partition, options.key_partitions, "key-partitions");
+  if (!chosen.ok()) return chosen.status();
+  auto targets = keys_of(*by_partition, options.target_partitions, "target-partitions");
+  if (!targets.ok()) return targets.status();
+  partitioned.chosen = std::move(chosen).value();
+  partitioned.targets = std::move(targets).value();
+  auto& wanted = options.key_partitions;
+  for (auto& [partition, keys] : *by_partition) {
+    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), partition) != wanted.end())
+      partitioned.indexes.push_back(std::move(keys));
+  }
   return partitioned;
 }
 
@@ -144,7 +175,7 @@ Status prepare(const BenchOptions& options, PartitionedKeys& partitioned) {
   auto client = client::Client::connect(options.client);
   if (!client.ok()) return client.status();
   if (!needs_partitions(options)) return {};
-  auto found = find_partitions(*client, options);
+  auto found = choose_keys(*client, options);
   if (!found.ok()) return found.status();
   partitioned = std::move(found).value();
   return {};

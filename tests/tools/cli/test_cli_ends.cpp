@@ -38,6 +38,11 @@ TEST_CASE("wrong arguments are 2, and files that cannot be used are 6") {
   ends({"bench"}, exit_usage, "--keys 1000");
   ends({"bench", "--keys", "10", "--mix", "foo"}, exit_usage, "no call 'foo'");
   ends({"bench", "--keys", "10", "--threads", "0"}, exit_usage, "threads");
+  ends({"bench", "--keys", "10", "--key-partitions", "0,x"}, exit_usage, "no list of partitions");
+  ends({"bench", "--keys", "10", "--mix", "link", "--key-partitions", "0"}, exit_usage, "--target-partitions");
+  ends({"soak"}, exit_usage, "--keys 1000");
+  ends({"soak", "--keys", "10", "--mix", "recall"}, exit_usage, "get, put and link");
+  ends({"soak", "--key-file", "/nowhere"}, exit_local, "/nowhere");
   ends({"bench", "--key-file", "/nowhere"}, exit_local, "/nowhere");
   ends({"bench", "--keys", "10", "--floor-dir", "/nowhere"}, exit_local, "/nowhere");
   ends({"path", "a", "b", "--by", "weight", "--max-hops", "3"}, exit_usage, "--max-hops");

@@ -9,6 +9,7 @@
 #include <kj/async-io.h>
 
 #include "schema/client.capnp.h"
+#include "tools/loadgen/worker.h"
 
 namespace engram::loadgen::test {
 
@@ -31,18 +32,45 @@ class FakeReader final : public schema::Reader::Server {
     auto asked = context.getParams().getRequest().getVertices();
     behaviour_.keys += asked.size();
     auto vertices = reply.initVertices(asked.size());
+    for (kj::uint i = 0; i < asked.size(); ++i) answer(asked[i].getKey(), vertices[i]);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> getEdges(GetEdgesContext context) override {
+    std::lock_guard lock(behaviour_.mutex);
+    auto asked = context.getParams().getRequest().getEdges();
+    auto edges = context.getResults().initReply().initEdges(asked.size());
     for (kj::uint i = 0; i < asked.size(); ++i) {
-      std::uint64_t key = 0;
-      auto text = asked[i].getKey();
-      std::from_chars(text.begin(), text.end(), key);
-      if (key >= behaviour_.vertices) continue;
-      vertices[i].setFound(true);
-      vertices[i].setId((key % 2) << 48 | key);
+      auto found = behaviour_.edges.find({std::string(asked[i].getSource()), std::string(asked[i].getTarget())});
+      if (found == behaviour_.edges.end()) continue;   // an edge with other ends than those asked for
+      edges[i].setSourceKey(asked[i].getSource());
+      edges[i].setCreatedNs(found->second.created_ns);
+      edges[i].setChangedNs(found->second.changed_ns);
     }
     return kj::READY_NOW;
   }
 
  private:
+  void answer(capnp::Text::Reader text, schema::Vertex::Builder vertex) {
+    std::uint64_t key = 0;
+    auto end = std::from_chars(text.begin(), text.end(), key).ptr;
+    if (end == text.end() && key < behaviour_.vertices) {
+      vertex.setFound(true);
+      vertex.setId((key % 2) << 48 | key);
+      return;
+    }
+    std::lock_guard lock(behaviour_.mutex);
+    auto found = behaviour_.stored.find(std::string(text));
+    if (found == behaviour_.stored.end()) return;
+    vertex.setFound(true);
+    vertex.setVersion(found->second.version);
+    vertex.setCreatedNs(found->second.created_ns);
+    vertex.setChangedNs(found->second.changed_ns);
+    auto property = vertex.initProperties(1)[0];
+    property.setName("number");
+    property.initValue().setInt64(found->second.number);
+  }
+
   FakeBehaviour& behaviour_;
 };
 
@@ -65,14 +93,43 @@ class FakeWriter final : public schema::Writer::Server {
       auto edge = operation.getPutEdge().getEdge();
       seen.links.emplace_back(edge.getSource(), edge.getTarget());
     }
-    context.getResults().initOutcome();
     std::lock_guard lock(behaviour_.mutex);
-    behaviour_.submitted.push_back(std::move(seen));
+    auto& version = behaviour_.versions[{seen.session, seen.sequence}];
+    if (version == 0) {
+      version = behaviour_.versions.size();
+      for (auto operation : command.getBatch().getOperations()) keep(operation, version);
+      behaviour_.submitted.push_back(std::move(seen));
+    }
+    auto outcome = context.getResults().initOutcome();
+    outcome.setVersion(version);
+    outcome.setAcceptedNs(time_of(version));
+    if (version == behaviour_.refuse_and_keep) outcome.initError().setCode(schema::ErrorCode::QUOTA_EXCEEDED);
+    if (version == behaviour_.vague_write && now_ns() < first_ns_ + milliseconds_ * static_cast<std::int64_t>(behaviour_.vague_ms))
+      outcome.initError().setCode(schema::ErrorCode::DEADLINE_EXCEEDED);
     return kj::READY_NOW;
   }
 
  private:
+  static constexpr std::int64_t milliseconds_ = 1'000'000;
+  static std::int64_t time_of(std::uint64_t version) { return static_cast<std::int64_t>(version) * 1000; }
+
+  void keep(schema::Operation::Reader operation, std::uint64_t version) {
+    auto time = time_of(version);
+    auto again = version == behaviour_.apply_twice ? 1U : 0U;
+    FakeBehaviour::Stored stored{0, version + again, time, time + again};
+    if (operation.isPutVertex() && version != behaviour_.lose_write) {
+      auto properties = operation.getPutVertex().getProperties();
+      if (properties.size() > 0) stored.number = properties[0].getValue().getInt64();
+      behaviour_.stored[std::string(operation.getPutVertex().getKey())] = stored;
+    }
+    if (operation.isPutEdge() && version != behaviour_.lose_edge_of_write) {
+      auto edge = operation.getPutEdge().getEdge();
+      behaviour_.edges[{std::string(edge.getSource()), std::string(edge.getTarget())}] = stored;
+    }
+  }
+
   FakeBehaviour& behaviour_;
+  std::int64_t first_ns_ = now_ns();
 };
 
 class FakeSession final : public schema::Session::Server {

@@ -27,6 +27,16 @@ TEST_CASE("a bad name is answered with the names that there are") {
   CHECK(parse_mix("gets").status().message().find("expand3, recall") != std::string::npos);
 }
 
+TEST_CASE("a list of partitions is numbers with commas between them") {
+  CHECK(parse_partitions("key-partitions", "7").value() == std::vector<std::uint16_t>{7});
+  CHECK(parse_partitions("key-partitions", "0,3,65535").value() == std::vector<std::uint16_t>{0, 3, 65535});
+  auto text = GENERATE("", ",", "1,", ",1", "1,,2", "a", "1x", "-1", "65536", "1 2");
+  CAPTURE(text);
+  auto refused = parse_partitions("key-partitions", text);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.status().field() == "key-partitions");
+}
+
 TEST_CASE("options out of range name the option") {
   BenchOptions good;
   CHECK(check(good).ok());
@@ -42,6 +52,10 @@ TEST_CASE("options out of range name the option") {
   CHECK(refused([](auto& options) { options.batch = 0; }) == "batch");
   CHECK(refused([](auto& options) { options.rate = -1; }) == "rate");
   CHECK(refused([](auto& options) { options.zipf_exponent = -0.1; }) == "zipf");
+  CHECK(refused([](auto& options) { options.key_partitions = {1}, options.zipf_exponent = 1; }) == "zipf");
+  CHECK(refused([](auto& options) { options.target_partitions = {1}; }) == "target-partitions");
+  CHECK(refused([](auto& options) { options.mix = parse_mix("link").value(), options.key_partitions = {1}; }) ==
+        "target-partitions");
   CHECK(refused([](auto& options) { options.keys = KeySpace::numbers(0); }) == "keys");
   CHECK(refused([](auto& options) { options.seconds = 0; }) == "seconds");
   CHECK(refused([](auto& options) { options.warmup_seconds = -1; }) == "warmup");

@@ -2,6 +2,7 @@
 
 #include "tools/loadgen/run.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -193,6 +194,38 @@ TEST_CASE("links join vertices of different partitions; batches stay in one if a
     }
   }
   CHECK(bench.behaviour.submitted.size() == 100);
+}
+
+TEST_CASE("keys are drawn from the partitions that are asked for, and links lead where they shall") {
+  Bench bench;
+  bench.options.calls = 100;
+  bench.options.key_partitions = {1, 7};
+  auto is_odd = [](const std::string& key) { return std::stoul(key) % 2 == 1; };
+  SECTION("puts") {
+    bench.options.mix = parse_mix("put").value();
+    bench.options.batch = 3;
+    bench.run();
+    for (auto& command : bench.behaviour.submitted) CHECK(std::all_of(command.puts.begin(), command.puts.end(), is_odd));
+  }
+  SECTION("links") {
+    auto target = GENERATE(std::uint16_t{0}, std::uint16_t{1});
+    bench.options.target_partitions = {target};
+    bench.options.mix = parse_mix("link").value();
+    bench.run();
+    for (auto& command : bench.behaviour.submitted) {
+      CHECK(is_odd(command.links.at(0).first));
+      CHECK(is_odd(command.links.at(0).second) == (target == 1));
+    }
+  }
+  CHECK(bench.behaviour.submitted.size() == 100);
+}
+
+TEST_CASE("partitions without keys are a clear error") {
+  Bench bench;
+  bench.options.key_partitions = {5};
+  auto none = run_bench(bench.options);
+  REQUIRE_FALSE(none.ok());
+  CHECK(none.status().field() == "key-partitions");
 }
 
 TEST_CASE("the report says in text and in JSON what was measured, with the floors") {
