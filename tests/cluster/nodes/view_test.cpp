@@ -99,7 +99,6 @@ TEST_CASE("a node that is away is shown as that, with what it told last") {
 TEST_CASE("the metrics of a node tell of all nodes") {
   ClusterProcesses cluster(2);
   cluster.setup(0).operations = loopback_address(0) + ":9471";
-  cluster.setup(0).flags.insert(cluster.setup(0).flags.end(), {"--operations-allow-remote", "true"});
   cluster.start_all();
   (void)told_cluster(cluster, 0);
   Ran metrics = run_program({"curl", "--silent", "--show-error", "http://" + loopback_address(0) + ":9471/metrics"});

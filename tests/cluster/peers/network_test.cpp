@@ -29,9 +29,12 @@ int option(int fd, int level, int name) {
 }  // namespace
 
 TEST_CASE("both ends of a connection know whom they have, and by which number it goes") {
-  Node first(0), second(1, {first.address()}, [](PeerNetworkOptions&, Introduction& self) {
+  Node first(0, {}, [](PeerNetworkOptions&, Introduction& self) { self.newest_level = 5; });
+  Node second(1, {first.address()}, [](PeerNetworkOptions&, Introduction& self) {
     self.version = "0.2.0";
     self.feature_level = 4;
+    self.newest_level = 6;
+    self.client_address = "10.0.0.7:9470";
     self.incarnation = {17, 0xFFFF'0000'1234'5678};
   });
   auto pair = test::connect(second, 0, first);
@@ -48,6 +51,8 @@ TEST_CASE("both ends of a connection know whom they have, and by which number it
   CHECK(caller.partitions == 16);
   CHECK(caller.version == "0.2.0");
   CHECK(caller.feature_level == 4);
+  CHECK(caller.knows_level() == 6);
+  CHECK(caller.client_address == "10.0.0.7:9470");
   CHECK(caller.incarnation == Incarnation{17, 0xFFFF'0000'1234'5678});
   CHECK(second.network().last_failure(0).ok());
 }
