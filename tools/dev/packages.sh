@@ -15,7 +15,8 @@ build_packages=(
   prometheus-cpp-dev libssl-dev
 )
 test_packages=(
-  catch2 libcpp-httplib-dev clang-14 libclang-rt-14-dev libfiu-dev fiu-utils lmdb-utils openssl python3 shellcheck
+  catch2 libcpp-httplib-dev clang-14 libclang-rt-14-dev libfiu-dev fiu-utils libfaketime iproute2 iptables lmdb-utils
+  openssl python3 shellcheck
 )
 
 usage() {
