@@ -19,11 +19,11 @@ Counts count_operations(const Histories& histories) {
     else
       count_one(one, counts);
   }
-  counts.reads += histories.bank.reads.size();
+  counts.reads += histories.bank.reads.size() + histories.edges.reads.size();
   for (const auto& one : histories.bank.transfers) count_one(one, counts);
   for (const auto& one : histories.inserts) count_one(one, counts);
   for (const auto& one : histories.claims) count_one(one, counts);
-  for (const auto& one : histories.links) count_one(one, counts);
+  for (const auto& one : histories.edges.changes) count_one(one, counts);
   return counts;
 }
 
@@ -36,7 +36,7 @@ history::Anomalies check_all(const Histories& histories) {
   add("bank", history::check_bank(histories.bank));
   add("set", history::check_set(histories.inserts, histories.members));
   add("claims", history::check_claims(histories.claims, histories.owners));
-  add("edges", history::check_edges(histories.links, histories.outgoing, histories.incoming));
+  add("edges", history::check_edges(histories.edges));
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/history/bank.h"
+#include "tests/history/edges.h"
 #include "tests/history/list_append.h"
 #include "tests/history/sets.h"
 
@@ -17,12 +18,11 @@ struct Histories {
   history::BankHistory bank;
   std::vector<history::Insert> inserts;
   std::vector<history::Claim> claims;
-  std::vector<history::LinkChange> links;
+  history::EdgeHistory edges;
 
   // What is there at the end.
   std::vector<std::string> members;
   std::map<std::string, std::int64_t> owners;
-  std::vector<history::EdgeName> outgoing, incoming;
 
   void add(Histories more) {
     auto append = [](auto& all, auto& part) {
@@ -33,7 +33,8 @@ struct Histories {
     append(bank.reads, more.bank.reads);
     append(inserts, more.inserts);
     append(claims, more.claims);
-    append(links, more.links);
+    append(edges.changes, more.edges.changes);
+    append(edges.reads, more.edges.reads);
   }
 };
 

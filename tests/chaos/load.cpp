@@ -51,8 +51,8 @@ class FinalReader {
       if (!all.owners.emplace(vertex.key, number_of(vertex, "number")).second) FAIL(vertex.key << " is there twice");
     });
     for (unsigned i = 0; i < LoadPlan::places; ++i) {
-      read_edges(plan_.place(i), client::Direction::out, all.outgoing);
-      read_edges(plan_.place(i), client::Direction::in, all.incoming);
+      read_edges(plan_.place(i), client::Direction::out, all.edges.outgoing);
+      read_edges(plan_.place(i), client::Direction::in, all.edges.incoming);
     }
   }
 
@@ -78,7 +78,7 @@ class FinalReader {
     query.direction = direction;
     do {
       auto page = require(client_.neighbors(place, query));
-      for (client::Edge& edge : page.edges) edges.push_back({edge.source_key, edge.type, edge.target_key, edge.rank});
+      for (const client::Edge& edge : page.edges) edges.push_back(name_of(edge));
       query.cursor = page.cursor;
     } while (!query.cursor.empty());
   }
@@ -99,6 +99,10 @@ std::int64_t number_of(const client::Vertex& vertex, const std::string& property
 
 history::AccountState account_state(const std::string& key, const client::Vertex& vertex) {
   return {key, vertex.version, number_of(vertex, "balance"), number_of(vertex, "last")};
+}
+
+history::EdgeName name_of(const client::Edge& edge) {
+  return {edge.source_key, edge.type, edge.target_key, edge.rank};
 }
 
 history::ListAccess list_state(const std::string& key, const client::Vertex& vertex) {

@@ -83,6 +83,7 @@ client::Client connect_patiently(const std::string& servers);
 
 // What is in the graph for whom: by those who change it, and by those who read it in the end.
 history::AccountState account_state(const std::string& key, const client::Vertex& vertex);
+history::EdgeName name_of(const client::Edge& edge);
 /// Of a vertex that is not there: at version 0.
 history::ListAccess list_state(const std::string& key, const client::Vertex& vertex);
 std::int64_t number_of(const client::Vertex& vertex, const std::string& property);

@@ -11,6 +11,7 @@ using client::Fate;
 using history::Ending;
 
 constexpr std::size_t long_list = 60;
+constexpr std::uint32_t all_edges = 10'000;  // in one answer; with more of them it is not looked at
 constexpr unsigned calls_to_a_server = 150;  // about, then the client connects anew, with a new session
 
 std::int64_t now_ns() {
@@ -59,7 +60,8 @@ void LoadClient::run() {
 /// To one server or to whatever answers: so a change is also asked for again at another node than the first time.
 bool LoadClient::connect() {
   LoadPlan::Servers servers = plan_.servers();
-  if (edition_ != servers.edition || random_() % calls_to_a_server == 0) client_.reset();
+  if (edition_ != servers.edition || tired_ || random_() % calls_to_a_server == 0) client_.reset();
+  tired_ = false;
   edition_ = servers.edition;  // told only now: whoever waits for it may rely on the old connection being closed
   if (client_) return true;
   client::Options options;
@@ -86,8 +88,9 @@ void LoadClient::next() {
   if (dice < 68) return read_accounts();
   if (dice < 78) return insert();
   if (dice < 86) return claim();
-  if (dice < 96) return link();
-  unlink();
+  if (dice < 92) return link();
+  if (dice < 95) return unlink();
+  read_edges();
 }
 
 // --- Calls
@@ -100,6 +103,7 @@ std::optional<std::vector<client::Vertex>> LoadClient::read(const std::vector<st
   auto read = client_->get(vertices);
   when.ended_ns = now_ns();
   when.ending = Ending::ok;
+  tired_ = !read.ok();
   if (!read.ok()) return std::nullopt;
   ++told_ok_;
   return std::move(*read);
@@ -115,6 +119,7 @@ client::Outcome LoadClient::submit(Batch& batch, history::Operation& operation) 
                      : outcome.fate == Fate::failed  ? Ending::failed
                                                      : Ending::unknown;
   if (outcome.committed()) ++told_ok_;
+  tired_ = outcome.fate == Fate::unknown && random_() % 2 == 0;
   return outcome;
 }
 
@@ -244,7 +249,7 @@ void LoadClient::link() {
   batch.link(change.edge.source, change.edge.type, change.edge.target,
              {.rank = change.edge.rank, .mode = client::PutMode::create});
   if (submit(batch, change).committed()) linked_.push_back(change.edge);
-  told_.links.push_back(std::move(change));
+  told_.edges.changes.push_back(std::move(change));
 }
 
 void LoadClient::unlink() {
@@ -257,7 +262,26 @@ void LoadClient::unlink() {
   Batch batch;
   batch.unlink({change.edge.source, change.edge.type, change.edge.target, change.edge.rank});
   (void)submit(batch, change);
-  told_.links.push_back(std::move(change));
+  told_.edges.changes.push_back(std::move(change));
+}
+
+/// Of one place in one direction.
+void LoadClient::read_edges() {
+  history::EdgeRead read;
+  read.process = number_;
+  read.incoming = random_() % 2 == 0;
+  read.vertex = plan_.place(random_());
+  client::NeighborsQuery query;
+  query.direction = read.incoming ? client::Direction::in : client::Direction::out;
+  query.limit = all_edges;
+  query.projection = {.properties = false, .labels = false};
+  read.began_ns = now_ns();
+  auto page = client_->neighbors(read.vertex, query);
+  read.ended_ns = now_ns();
+  if (!page.ok() || !page->cursor.empty()) return;
+  ++told_ok_;
+  for (const client::Edge& edge : page->edges) read.edges.push_back(name_of(edge));
+  told_.edges.reads.push_back(std::move(read));
 }
 
 }  // namespace engram::test

@@ -39,6 +39,7 @@ class LoadClient {
   void claim();
   void link();
   void unlink();
+  void read_edges();
 
   std::optional<std::vector<client::Vertex>> read(const std::vector<std::string>& keys, history::Operation& when);
   /// Fills in when and how it ended.
@@ -55,6 +56,7 @@ class LoadClient {
   Histories told_;
   std::vector<history::EdgeName> linked_;  // and not unlinked
   std::int64_t numbers_ = 0;
+  bool tired_ = false;                     // got no answer: tries elsewhere, and with another patience
   std::atomic<std::uint64_t> told_ok_{0};
   std::atomic<unsigned> edition_{0};
   std::atomic<bool> stopping_{false};

@@ -29,7 +29,8 @@ std::int64_t elapsed_ms(Clock::time_point since) {
 const char* name_of(Fault fault) {
   constexpr const char* names[] = {"cut off short", "cut off long",  "cut pair", "cut one way", "flaky",
                                    "pause short",   "pause long",    "pause cut off", "kill",   "kill all",
-                                   "kill cut off",  "restart",       "clock ahead",   "clock behind", "copied volume"};
+                                   "kill cut off",  "kill cut pair", "restart",       "clock ahead", "clock behind", "copied volume"};
+  static_assert(std::size(names) == fault_kinds);
   return names[static_cast<unsigned>(fault)];
 }
 
@@ -54,7 +55,8 @@ void Nemesis::apply(Fault fault) {
     case Fault::pause_cut_off: return pause_for(fault, node);
     case Fault::kill:
     case Fault::kill_all:
-    case Fault::kill_cut_off: return kill_and_start(fault, node);
+    case Fault::kill_cut_off:
+    case Fault::kill_cut_pair: return kill_and_start(fault, node, other);
     case Fault::restart:
       cluster_.stop(node);
       cluster_.start(node);
@@ -93,15 +95,18 @@ void Nemesis::pause_for(Fault fault, unsigned node) {
   cluster_.go_on(node);
 }
 
-void Nemesis::kill_and_start(Fault fault, unsigned node) {
+void Nemesis::kill_and_start(Fault fault, unsigned node, unsigned other) {
   std::vector<unsigned> nodes{node};
+  bool is_cut = fault == Fault::kill_cut_off || fault == Fault::kill_cut_pair;
   if (fault == Fault::kill_all) nodes = {0, 1, 2};
   if (fault == Fault::kill_cut_off) cluster_.isolate(node);
+  if (fault == Fault::kill_cut_pair) cluster_.cut(node, other);
+  if (is_cut) pause_ms(static_cast<std::int64_t>(random_() % 500));
   for (unsigned one : nodes) cluster_.kill(one);
   pause_ms(static_cast<std::int64_t>(random_() % 1000));
   std::shuffle(nodes.begin(), nodes.end(), random_);
   for (unsigned one : nodes) cluster_.start(one);
-  if (fault == Fault::kill_cut_off) {
+  if (is_cut) {
     pause_ms(noticed_ms / 2);
     cluster_.heal();
   }

@@ -23,6 +23,7 @@ enum class Fault {
   kill,               // SIGKILL, and started again
   kill_all,           // at once
   kill_cut_off,       // SIGKILL, and started again without seeing the others
+  kill_cut_pair,      // the same, but it sees one of them: what it decided before, one has heard and one has not
   restart,            // SIGTERM
   clock_ahead,        // two hours, from a SIGKILL to the next
   clock_behind,
@@ -49,7 +50,7 @@ class Nemesis {
   unsigned some_node() { return static_cast<unsigned>(random_() % ChaosCluster::nodes); }
   void cut_for(Fault fault, unsigned node, unsigned other);
   void pause_for(Fault fault, unsigned node);
-  void kill_and_start(Fault fault, unsigned node);
+  void kill_and_start(Fault fault, unsigned node, unsigned other);
   void shift_clock(unsigned node, const char* offset);
   void copy_volume(unsigned node);
   std::int64_t clock_difference_s(unsigned node);

@@ -100,7 +100,7 @@ TEST_CASE("one fault after the other under load: every history can be true, and 
   wait_until_settled();
   Histories histories = load.finish(cluster.server(static_cast<unsigned>(random() % ChaosCluster::nodes)));
   WARN(did << faults << " faults in " << elapsed_ms(began) / 1000 << " s; " << summary(histories));
-  CHECK(count_operations(histories).ok > 1000);
+  CHECK(count_operations(histories).ok > 20 * faults);  // else it says nothing
   require_none(check_all(histories));
   for (unsigned node = 0; node < ChaosCluster::nodes; ++node) cluster.stop(node);
   cluster.verify_offline();

@@ -1,5 +1,8 @@
 #include "tests/history/sets.h"
 
+#include <optional>
+#include <set>
+
 namespace engram::history {
 namespace {
 
@@ -9,10 +12,6 @@ void complain(Anomalies& anomalies, const char* kind, std::string text) {
 
 std::string name(const Claim& claim) {
   return std::to_string(claim.number) + " for " + claim.key + " (" + describe(claim) + ")";
-}
-
-std::string name(const EdgeName& edge) {
-  return edge.source + " -" + edge.type + "/" + std::to_string(edge.rank) + "-> " + edge.target;
 }
 
 }  // namespace
@@ -78,59 +77,6 @@ Anomalies check_claims(const std::vector<Claim>& history, const std::map<std::st
   }
   for (const auto& [key, owner] : owners)
     if (!by_key.contains(key)) complain(anomalies, "from nowhere", key + " belongs to " + std::to_string(owner));
-  return anomalies;
-}
-
-// --- Edges
-
-namespace {
-
-std::set<EdgeName> once(const std::vector<EdgeName>& edges, Anomalies& anomalies) {
-  std::set<EdgeName> seen;
-  for (const EdgeName& edge : edges)
-    if (!seen.insert(edge).second) complain(anomalies, "duplicate", name(edge));
-  return seen;
-}
-
-struct EdgeLife {
-  const LinkChange* link = nullptr;
-  const LinkChange* unlink = nullptr;
-};
-
-void check_life(const EdgeLife& life, bool there, Anomalies& anomalies) {
-  std::string text = name(life.link->edge) + " (" + describe(*life.link) + ")";
-  if (life.unlink != nullptr) text += ", unlinked (" + describe(*life.unlink) + ")";
-  bool linked = life.link->ending == Ending::ok, never = life.link->ending == Ending::failed;
-  bool gone = life.unlink != nullptr && life.unlink->ending == Ending::ok;
-  bool stays = life.unlink == nullptr || life.unlink->ending == Ending::failed;
-  if (there && (never || gone)) complain(anomalies, "aborted", text);
-  if (!there && linked && stays) complain(anomalies, "lost", text);
-}
-
-}  // namespace
-
-Anomalies check_edges(const std::vector<LinkChange>& history, const std::vector<EdgeName>& outgoing,
-                      const std::vector<EdgeName>& incoming) {
-  Anomalies anomalies;
-  std::set<EdgeName> out = once(outgoing, anomalies), in = once(incoming, anomalies);
-  std::map<EdgeName, EdgeLife> lives;
-  for (const LinkChange& change : history) {
-    EdgeLife& life = lives[change.edge];
-    const LinkChange*& place = change.unlink ? life.unlink : life.link;
-    if (place != nullptr || (change.unlink && life.link == nullptr))
-      complain(anomalies, "history", name(change.edge) + " is changed out of turn");
-    place = &change;
-  }
-  for (const auto& [edge, life] : lives)
-    if (life.link != nullptr) check_life(life, out.contains(edge) || in.contains(edge), anomalies);
-  for (const EdgeName& edge : out) {
-    if (!in.contains(edge)) complain(anomalies, "one end", name(edge) + " is at its source only");
-    if (!lives.contains(edge)) complain(anomalies, "from nowhere", name(edge));
-  }
-  for (const EdgeName& edge : in) {
-    if (!out.contains(edge)) complain(anomalies, "one end", name(edge) + " is at its target only");
-    if (!lives.contains(edge)) complain(anomalies, "from nowhere", name(edge));
-  }
   return anomalies;
 }
 

@@ -1,10 +1,7 @@
 #pragma once
-// Things that are there once or not at all: members of a set, keys that only one can have, edges with two ends.
+// Things that are there once or not at all: members of a set, and keys that only one can have.
 
 #include <map>
-#include <optional>
-#include <set>
-#include <tuple>
 
 #include "tests/history/operation.h"
 
@@ -34,28 +31,5 @@ struct Claim : Operation {
 
 /// `owners`: by key, whose number is there at the end.
 Anomalies check_claims(const std::vector<Claim>& history, const std::map<std::string, std::int64_t>& owners);
-
-// --- Edges ----------------------------------------------------------------------------------------------------------------------
-// An edge is stored at its source and at its target, which may be on two nodes. Each is linked once by one operation, and unlinked
-// at most once, by an operation that began when the link was acknowledged. Kinds: "one end" (there at one end only); "lost";
-// "aborted" (its link failed, or its unlink was acknowledged, and it is there); "from nowhere"; "duplicate" (twice at one end);
-// "history".
-
-struct EdgeName {
-  std::string source;
-  std::string type;
-  std::string target;
-  std::int64_t rank = 0;
-  auto operator<=>(const EdgeName&) const = default;
-};
-
-struct LinkChange : Operation {
-  EdgeName edge;
-  bool unlink = false;
-};
-
-/// `outgoing`: the edges that all sources have, `incoming`: that all targets have, at the end.
-Anomalies check_edges(const std::vector<LinkChange>& history, const std::vector<EdgeName>& outgoing,
-                      const std::vector<EdgeName>& incoming);
 
 }  // namespace engram::history

@@ -1,4 +1,4 @@
-// Hand-written histories of sets, unique keys and edges: good ones pass, and every kind of anomaly is found in one that has it.
+// Hand-written histories of sets and unique keys: good ones pass, and every kind of anomaly is found in one that has it.
 
 #include <catch2/catch.hpp>
 
@@ -22,10 +22,6 @@ Insert insert(const std::string& member, Ending ending) { return {at(1, 2, endin
 Claim claim(const std::string& key, std::int64_t number, Ending ending, bool taken = false, std::int64_t began_ns = 1) {
   return {at(began_ns, began_ns + 5, ending), key, number, taken};
 }
-
-const EdgeName edge{"a", "T", "b", 0};
-LinkChange link(Ending ending) { return {at(1, 2, ending), edge, false}; }
-LinkChange unlink(Ending ending) { return {at(3, 4, ending), edge, true}; }
 
 }  // namespace
 
@@ -59,28 +55,4 @@ TEST_CASE("two winners, and a key that is said to be taken before anybody came")
   require(check_claims({claim("k", 1, Ending::ok), claim("k", 2, Ending::ok)}, {{"k", 2}}), "two winners");
   std::vector<Claim> early{claim("k", 1, Ending::failed, true, 1), claim("k", 2, Ending::ok, false, 100)};
   require(check_claims(early, {{"k", 2}}), "no winner");
-}
-
-TEST_CASE("an edge is at both ends or at none, as its operations say") {
-  CHECK(check_edges({link(Ending::ok)}, {edge}, {edge}).empty());
-  CHECK(check_edges({link(Ending::ok), unlink(Ending::failed)}, {edge}, {edge}).empty());
-  CHECK(check_edges({link(Ending::ok), unlink(Ending::ok)}, {}, {}).empty());
-  CHECK(check_edges({link(Ending::failed)}, {}, {}).empty());
-  for (const auto& maybe : {std::vector<LinkChange>{link(Ending::unknown)}, {link(Ending::ok), unlink(Ending::unknown)}}) {
-    CHECK(check_edges(maybe, {}, {}).empty());
-    CHECK(check_edges(maybe, {edge}, {edge}).empty());
-    require(check_edges(maybe, {edge}, {}), "one end");
-    require(check_edges(maybe, {}, {edge}), "one end");
-  }
-}
-
-TEST_CASE("edges that are lost, there against an answer, unheard of, or there twice") {
-  require(check_edges({link(Ending::ok)}, {}, {}), "lost");
-  require(check_edges({link(Ending::ok), unlink(Ending::failed)}, {}, {}), "lost");
-  require(check_edges({link(Ending::failed)}, {edge}, {edge}), "aborted");
-  require(check_edges({link(Ending::ok), unlink(Ending::ok)}, {edge}, {edge}), "aborted");
-  require(check_edges({}, {edge}, {edge}), "from nowhere");
-  require(check_edges({link(Ending::ok)}, {edge, edge}, {edge}), "duplicate");
-  require(check_edges({link(Ending::ok), link(Ending::ok)}, {edge}, {edge}), "history");
-  require(check_edges({unlink(Ending::ok)}, {}, {}), "history");
 }

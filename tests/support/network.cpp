@@ -3,6 +3,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
 #include <stdexcept>
 
 #include "tests/support/run_program.h"
@@ -38,6 +42,7 @@ std::string Network::obstacle() {
 }
 
 Network::Network(unsigned hosts) : hosts_(hosts) {
+  remove_leftovers();
   static std::atomic<unsigned> made{0};
   prefix_ = "engram-" + std::to_string(::getpid()) + "-" + std::to_string(++made) + "-";
   try {
@@ -66,6 +71,17 @@ Network::~Network() { remove(); }
 void Network::remove() {
   for (unsigned host = 0; host < hosts_; ++host) (void)run_program({"ip", "netns", "delete", name(std::to_string(host))});
   (void)run_program({"ip", "netns", "delete", name("bridge")});
+}
+
+/// Of processes that are not there any more.
+void Network::remove_leftovers() {
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator("/run/netns", none)) {
+    std::string name = entry.path().filename();
+    int owner = 0;
+    if (std::sscanf(name.c_str(), "engram-%d-", &owner) == 1 && ::kill(owner, 0) != 0 && errno == ESRCH)
+      (void)run_program({"ip", "netns", "delete", name});
+  }
 }
 
 std::string Network::name(const std::string& what) const { return prefix_ + what; }

@@ -8,7 +8,7 @@ namespace engram::test {
 
 /// Each host is a namespace with one interface, and the bridge is in a namespace too: nothing of it can be seen from outside, and
 /// nothing outside can collide with its addresses. Names carry the process's number, so that several tests may have one.
-/// All of it goes with this object; what runs in a host has to end before.
+/// All of it goes with this object; what runs in a host has to end before. What a test left that was killed goes with the next one.
 class Network {
  public:
   explicit Network(unsigned hosts);
@@ -32,6 +32,7 @@ class Network {
   void heal();
 
  private:
+  static void remove_leftovers();
   [[nodiscard]] std::string name(const std::string& what) const;
   void remove();
 
