@@ -11,6 +11,8 @@
 
 namespace engram::test {
 
+/// False: the engine has sanitizers, whose library and libfaketime wait for each other when they are loaded.
+bool can_shift_clocks();
 /// What has a program see another time of day; its monotonic clock goes on as it does. "+2h", "-1d".
 std::vector<std::string> shifted_clock(const std::string& offset);
 
