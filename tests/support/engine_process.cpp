@@ -18,12 +18,14 @@ constexpr std::int64_t ready_timeout_ms = 30'000;
 constexpr std::string_view ready_mark = " ready rpc=";
 
 ChildSetup child_of(const EngineSetup& setup) {
-  ChildSetup child{.words = {setup.binary, "serve", "--data-dir", setup.data_dir, "--listen-unix", setup.socket,
-                             "--listen-address", setup.address, "--operations-address", setup.operations},
+  ChildSetup child{.words = setup.inside,
                    .output = setup.output,
                    .environment = setup.environment,
                    .max_file_bytes = setup.max_file_bytes,
                    .max_open_files = setup.max_open_files};
+  child.words.insert(child.words.end(),
+                     {setup.binary, "serve", "--data-dir", setup.data_dir, "--listen-unix", setup.socket,
+                      "--listen-address", setup.address, "--operations-address", setup.operations});
   child.words.insert(child.words.end(), setup.flags.begin(), setup.flags.end());
   return child;
 }

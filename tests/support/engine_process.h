@@ -29,6 +29,7 @@ struct EngineSetup {
   std::uint64_t max_file_bytes = 0;           // RLIMIT_FSIZE, soft; 0: none
   std::uint64_t max_open_files = 0;           // RLIMIT_NOFILE, soft and hard; 0: the test's own
   std::string binary = engine_binary();
+  std::vector<std::string> inside = {};       // words before the binary, as Network::inside gives them
 
   [[nodiscard]] std::string server() const { return "unix:" + socket; }
 };

@@ -21,7 +21,8 @@ build_packages=(
   prometheus-cpp-dev libssl-dev
 )
 test_packages=(
-  catch2 libcpp-httplib-dev clang-14 libclang-rt-14-dev libfiu-dev fiu-utils lmdb-utils openssl python3 shellcheck xz-utils
+  catch2 libcpp-httplib-dev clang-14 libclang-rt-14-dev libfiu-dev fiu-utils libfaketime iproute2 iptables lmdb-utils
+  openssl python3 shellcheck xz-utils
 )
 image_test_packages=(docker.io docker-compose debootstrap iproute2 binutils python3)
 

@@ -55,6 +55,14 @@ TEST_CASE("a node whose volume is empty may ask for its cluster") {
   CHECK(test::connect(caller, 0, emptied).calling_end.peer.disk_id == Id128{});
 }
 
+TEST_CASE("a node that does not know the level in force is refused, whichever side it is on") {
+  Status newer = refused(with([](Introduction& self) { self.feature_level = self.newest_level = 3; }));
+  CHECK(newer.code() == Code::unsupported);
+  CHECK_THAT(newer.message(), Catch::Contains("finalized at the feature level 3") && Catch::Contains("engram-0") &&
+                                  Catch::Contains("knows no more than 1"));
+  CHECK(refused(with([](Introduction& self) { self.feature_level = 0; self.newest_level = 0; })).code() == Code::unsupported);
+}
+
 TEST_CASE("an address that leads to another node is found out") {
   Status status = refused({}, 2, 0);
   CHECK(status.code() == Code::invalid_argument);
