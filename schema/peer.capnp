@@ -147,7 +147,8 @@ struct PeerVerdict {
 }
 
 struct PeerPacket {
-  # All that travels on a connection, in order; at most 64 KiB as one message of one segment.
+  # All that travels on a connection, in order; at most 64 KiB as one message of one segment. From feature level 2 on several of
+  # them may come one behind the other in what CAF calls one message.
   taken @0 :UInt64;                   # Bytes of parts that the sender has taken in from the other on this connection, in all.
   union {
     none @1 :Void;                    # Says `taken`, and that the sender lives.

@@ -17,6 +17,26 @@ class MailRoute {
   virtual ~MailRoute() = default;
   /// Any thread. What may become of it: cluster/peers/link.h.
   virtual void send(PartitionId to, Mail mail) = 0;
+  /// What is sent from now on, on whatever thread, may wait for `release`, so that it travels together. They may nest.
+  virtual void hold() {}
+  virtual void release() {}
+};
+
+/// Holds mail for other nodes while it lives; for moments only.
+class MailHold {
+ public:
+  /// Null: there is one node.
+  explicit MailHold(MailRoute* route) : route_(route) {
+    if (route_ != nullptr) route_->hold();
+  }
+  ~MailHold() {
+    if (route_ != nullptr) route_->release();
+  }
+  MailHold(const MailHold&) = delete;
+  MailHold& operator=(const MailHold&) = delete;
+
+ private:
+  MailRoute* route_;
 };
 
 /// What all partitions of a node share.

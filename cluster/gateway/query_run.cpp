@@ -74,6 +74,7 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
   /// That ends this call, and not the loop that serves everybody.
   template <typename Step>
   void guarded(const Step& step) {
+    MailHold hold(loop_.engine().others());  // a hop asks many partitions
     auto thrown = kj::runCatchingExceptions(step);
     KJ_IF_MAYBE(failure, thrown) {
       finished_ = true;

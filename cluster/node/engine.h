@@ -63,6 +63,8 @@ class Engine {
 
   /// Brings the counters up to date that the parts of the engine keep for themselves; any thread.
   void refresh_metrics();
+  /// Null: there is one node.
+  [[nodiscard]] MailRoute* others() const { return options_.others; }
   /// Adds what the engine knows of its partitions and its log; any thread.
   void tell(NodeStatus& status);
 

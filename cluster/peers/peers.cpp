@@ -73,6 +73,14 @@ Status Peers::wait_until_known(std::int64_t timeout_ms) {
 
 void Peers::send(PartitionId to, Mail mail) { links_.at(options_.map->owner(to))->send(to, std::move(mail)); }
 
+void Peers::hold() {
+  for (auto& [ordinal, host] : hosts_) host->hold();
+}
+
+void Peers::release() {
+  for (auto& [ordinal, host] : hosts_) host->release();
+}
+
 void Peers::drain() {
   for (auto& [ordinal, link] : links_) link->drain();
 }

@@ -61,6 +61,8 @@ class Peers final : public MailRoute {
   Status wait_until_known(std::int64_t timeout_ms);
 
   void send(PartitionId to, Mail mail) override;
+  void hold() override;
+  void release() override;
   /// This node is about to stop: the others hold back what is new for the process after this one.
   void drain();
   /// Ends all connections; `take` is not called any more.

@@ -4,7 +4,7 @@
 
 #include "cluster/logging/logging.h"
 #include "cluster/peers/network_check.h"
-#include "cluster/peers/peers.h"
+#include "cluster/peers/peers_host.h"
 
 namespace engram {
 
@@ -99,7 +99,10 @@ void Peers::down(std::uint64_t connection, const Status& why) {
 }
 
 void Peers::receive(std::uint64_t connection, const PacketBytes& packet) {
-  if (PeerLink* link = link_of(connection)) link->receive(connection, packet);
+  PeerLink* link = link_of(connection);
+  if (link == nullptr) return;
+  MailHold together(this);  // the answers of what came together
+  for_each_packet(packet, [&](const PacketBytes& one) { link->receive(connection, one); });
 }
 
 void Peers::call(std::uint32_t ordinal) {

@@ -53,8 +53,26 @@ Part part_of(Mail& mail) {
 }  // namespace
 
 void Peers::Host::transmit(std::uint64_t connection, PacketBytes packet) {
+  std::lock_guard lock(batch_mutex_);
+  if (!batch_.has_room_for(connection, packet)) send_batch();
+  batch_.add(connection, std::move(packet));
+  bool alone = peers_.options_.level->in_force() < batch_feature_level;
+  if (alone || holds_.load(std::memory_order_relaxed) == 0) send_batch();
+}
+
+void Peers::Host::release() {
+  if (holds_.fetch_sub(1, std::memory_order_relaxed) != 1) return;
+  std::lock_guard lock(batch_mutex_);
+  if (!batch_.empty()) send_batch();
+}
+
+/// Under the batch's lock.
+void Peers::Host::send_batch() {
+  if (batch_.empty()) return;
+  std::uint64_t connection = batch_.connection();
   std::shared_lock lock(peers_.wire_mutex_);
-  if (peers_.wire_ != nullptr) peers_.wire_->send(connection, std::move(packet));
+  if (peers_.wire_ != nullptr) peers_.wire_->send(connection, batch_.take());
+  (void)batch_.take();
 }
 
 void Peers::Host::deliver(PartitionId to, Mail mail) {

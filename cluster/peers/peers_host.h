@@ -1,6 +1,10 @@
 #pragma once
 // What the link to one peer needs of the world.
 
+#include <atomic>
+#include <mutex>
+
+#include "cluster/peers/link_batch.h"
 #include "cluster/peers/peers.h"
 
 namespace engram {
@@ -10,6 +14,9 @@ class Peers::Host final : public PeerLinkHost {
   Host(Peers& peers, std::uint32_t ordinal) : peers_(peers), ordinal_(ordinal) {}
 
   void transmit(std::uint64_t connection, PacketBytes packet) override;
+  /// Packets wait for as many calls of `release`.
+  void hold() { holds_.fetch_add(1, std::memory_order_relaxed); }
+  void release();
   void deliver(PartitionId to, Mail mail) override;
   void told(const NodeStatus& status) override { peers_.told(ordinal_, status); }
   void drop(std::uint64_t connection, const Status& why) override;
@@ -17,6 +24,11 @@ class Peers::Host final : public PeerLinkHost {
  private:
   Peers& peers_;
   const std::uint32_t ordinal_;
+  void send_batch();
+
+  std::atomic<int> holds_{0};
+  std::mutex batch_mutex_;  // also while it is sent: packets stay in order
+  PacketBatch batch_;
 };
 
 }  // namespace engram
