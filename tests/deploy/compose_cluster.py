@@ -72,8 +72,8 @@ class ComposeCluster:
         return self.engram_json("stats")["space"]["edges"]
 
     def partitions_of(self, ordinal: int) -> set[int]:
-        status = self.engram_json("cluster", "status", servers=(SERVERS[ordinal],))
-        return {one["partition"] for one in status[0]["partitions"]}
+        node = next(one for one in self.engram_json("cluster", "status") if one["ordinal"] == ordinal)
+        return {one["partition"] for one in node["partitions"]}
 
     def key_of_node(self, ordinal: int, keys: range) -> str:
         """One of these vertices that lives on the node. The upper 16 bits of an id are its partition."""
