@@ -18,18 +18,6 @@ std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-client::VertexOptions with_properties(std::vector<client::Property> properties) {
-  client::VertexOptions options;
-  options.properties = std::move(properties);
-  return options;
-}
-
-client::Value value_of(const std::vector<history::Element>& elements) {
-  client::List list;
-  for (history::Element element : elements) list.emplace_back(element);
-  return list;
-}
-
 void put_account(Batch& batch, const history::AccountState& before, std::int64_t more, history::TransferNumber number) {
   batch.require_vertex_version(before.account, before.version);
   batch.put_vertex(before.account, with_properties({{"balance", before.balance + more}, {"last", number}}));

@@ -25,4 +25,16 @@ history::ListAccess list_state(const std::string& key, const client::Vertex& ver
   return access;
 }
 
+client::VertexOptions with_properties(std::vector<client::Property> properties) {
+  client::VertexOptions options;
+  options.properties = std::move(properties);
+  return options;
+}
+
+client::Value value_of(const std::vector<history::Element>& elements) {
+  client::List list;
+  for (history::Element element : elements) list.emplace_back(element);
+  return list;
+}
+
 }  // namespace engram::test

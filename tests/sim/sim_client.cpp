@@ -10,18 +10,6 @@ namespace {
 using client::Batch;
 using history::Ending;
 
-client::VertexOptions with_properties(std::vector<client::Property> properties) {
-  client::VertexOptions options;
-  options.properties = std::move(properties);
-  return options;
-}
-
-client::Value value_of(const std::vector<history::Element>& elements) {
-  client::List list;
-  for (history::Element element : elements) list.emplace_back(element);
-  return list;
-}
-
 /// Whether an attempt that was answered so may have had an effect.
 bool leaves_open(Code code) {
   return code == Code::unavailable || code == Code::deadline_exceeded || code == Code::cancelled;
