@@ -25,7 +25,8 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wno-unused-parameter -fno
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-fpch-preprocess -Wno-missing-field-initializers)
 else()
-  add_compile_options(-Wno-missing-field-initializers)
+  add_compile_options(-Wno-missing-field-initializers
+                      -Wno-gnu-statement-expression)  # what KJ_ASSERT_NONNULL is made of
 endif()
 add_link_options(-Wl,--as-needed)
 

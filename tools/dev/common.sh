@@ -10,6 +10,12 @@ fail() {
   exit 1
 }
 
+# Ninja's progress as a log keeps it: every fiftieth step, and all that is no step.
+thin_progress() {
+  awk '!match($0, /^\[[0-9]+\/[0-9]+ /) { print; fflush(); next }
+       { split(substr($0, 2), step, /[\/ ]/); if (step[1] % 50 == 0 || step[1] == step[2]) { print; fflush() } }'
+}
+
 # build PRESET TARGET...: configures once, then builds with ninja's own progress.
 build() {
   local preset=$1
@@ -21,7 +27,11 @@ build() {
       fail "cmake --preset $preset failed"
     }
   fi
-  ninja -C "build/$preset" "$@"
+  if [[ -t 1 ]]; then
+    ninja -C "build/$preset" "$@"
+  else
+    ninja -C "build/$preset" "$@" | thin_progress
+  fi
 }
 
 # The released program, once `build release engram` is done.
