@@ -40,7 +40,23 @@ bool WireSocket::consume(caf::execution_unit* unit, const void* bytes, std::size
 }
 
 void WireSocket::flush() {
-  if (!detached()) scribe_impl::flush();
+  if (detached()) return;
+  if (!loop_writes_) write_now();
+  if (wr_buf().empty()) return;
+  loop_writes_ = true;
+  stream_.ack_writes(true);  // calls data_transferred
+  scribe_impl::flush();
+}
+
+/// What is left over, for whatever reason, is CAF's to write: it notices the same error.
+void WireSocket::write_now() {
+  std::vector<char>& bytes = wr_buf();
+  const ssize_t written = ::send(stream_.fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (written > 0) bytes.erase(bytes.begin(), bytes.begin() + written);
+}
+
+void WireSocket::data_transferred(caf::execution_unit*, std::size_t, std::size_t remaining) {
+  loop_writes_ = remaining != 0;
 }
 
 void WireSocket::graceful_shutdown() { detach(&stream_.backend(), false); }
