@@ -177,6 +177,7 @@ struct NodeStatus {
     queue @3 :UInt32;                 # Commands taken and not applied yet.
     inDoubt @4 :UInt32;               # Transactions that are prepared here, and whose outcome is not known yet.
     transactions @5 :UInt32;          # That are coordinated here.
+    longInDoubt @6 :UInt32;           # Of those in doubt, those that have been so for two seconds and more.
   }
 }
 

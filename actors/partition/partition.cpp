@@ -1,5 +1,7 @@
 #include "actors/partition/partition.h"
 
+#include <algorithm>
+
 #include "storage/base/failpoint.h"
 #include "storage/base/planted_bug.h"
 
@@ -27,7 +29,7 @@ void Partition::on(RecoveredMail mail) {
   started_ = true;
   written_back_ = mail.written_back;
   next_lsn_ = {core_.applied().value + 1};
-  durable_ = core_.applied();
+  durable_ = start_lsn_ = core_.applied();
   for (const PartitionCore::Decision& decision : core_.decisions()) {
     Unacknowledged& entry = unacknowledged_[decision.transaction.number];
     entry.key = decision.transaction;
@@ -70,6 +72,11 @@ Status Partition::room_for_write() const {
   if (pending_bytes_ > limits_.max_pending_bytes || pending_.size() > limits_.max_pending_records)
     return {Code::overloaded, "The partition has more commands waiting than it may hold; retry with a pause.", "",
             limits_.max_pending_bytes};
+  if (core_.waiting() > limits_.max_waiting)
+    return {Code::overloaded,
+            "As many commands as may wait for transactions that are not decided yet: is a node away that decides them? "
+            "Reads of other vertices go on; retry with a pause.",
+            "", limits_.max_waiting};
   bool too_dirty = gauges_.dirty_bytes.load(std::memory_order_relaxed) > limits_.max_dirty_bytes;
   if (too_dirty && !store_full_.ok())
     return {Code::disk_full,
@@ -103,7 +110,10 @@ Lsn Partition::append(CommandBytes command, Gate gate) {
 }
 
 void Partition::on(PeerCommandMail mail) {
-  if (stopping_ && refuse_prepare(mail.command)) return;
+  if (stopping_) {
+    CommandView view(mail.command);
+    if (auto command = view.root(); refuse_prepare(command) || decides_nothing(command)) return;
+  }
   append(std::move(mail.command));
 }
 
@@ -181,8 +191,10 @@ void Partition::reply_to(Lsn lsn, const Outcome& outcome) {
   ports_.erase(found);
   logged_sessions_.erase(gate.session);
   if (auto lost = lost_deletes_.extract(lsn.value); !lost.empty() && outcome.status.code() == Code::conflict) {
-    host_.wake_in(retry_pause_ns);
-    again_.push_back({std::move(lost.mapped()), std::move(gate), clock_.monotonic_ns() + retry_pause_ns});
+    LostDelete& again = lost.mapped();
+    std::int64_t pause_ns = again.pause_ns * std::min(++gate.tries, 16);
+    host_.wake_in(pause_ns);
+    again_.push_back({std::move(again.command), std::move(gate), clock_.monotonic_ns() + pause_ns});
     return;
   }
   Outcome told = outcome;
@@ -193,6 +205,7 @@ void Partition::reply_to(Lsn lsn, const Outcome& outcome) {
 }
 
 void Partition::append_again() {
+  if (stopping_) return;  // whoever waits for one asks the process after this one
   std::int64_t now = clock_.monotonic_ns();
   std::vector<Again> due;
   std::erase_if(again_, [&](Again& one) {
@@ -323,6 +336,7 @@ void Partition::update_gauges() {
   set(gauges_.sessions, core_.sessions().size());
   set(gauges_.spaces, core_.graph().spaces().size());
   set(gauges_.in_doubt, core_.prepared());
+  set(gauges_.long_in_doubt, std::min(long_in_doubt_, core_.prepared()));
 }
 
 }  // namespace engram

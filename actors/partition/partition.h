@@ -48,6 +48,7 @@ class PartitionHost {
 struct PartitionLimits {
   std::size_t max_pending_bytes = std::size_t{64} << 20;  // logged but not applied yet
   std::size_t max_pending_records = 65'536;
+  std::size_t max_waiting = 4'096;  // logged and waiting for a lock: each decision looks at all of them again
   std::size_t write_back_bytes = std::size_t{128} << 20;  // dirty bytes that start a write-back
   std::int64_t write_back_after_ns = 30'000'000'000;      // age of dirty state that starts one
   std::size_t write_back_step = 512;                      // vertices taken at a time: less than a millisecond of pause
@@ -58,7 +59,7 @@ struct PartitionLimits {
 struct PartitionGauges {
   std::atomic<std::uint64_t> applied_lsn{0}, pending_records{0}, pending_bytes{0}, hot_bytes{0}, dirty_bytes{0},
       hot_vertices{0}, hot_hits{0}, warm_hits{0}, warm_reads{0}, transactions{0}, waiting_reads{0}, sessions{0}, write_backs{0},
-      evictions{0}, spaces{0}, committed{0}, aborted{0}, in_doubt{0};
+      evictions{0}, spaces{0}, committed{0}, aborted{0}, in_doubt{0}, long_in_doubt{0};
 };
 
 class Partition {
@@ -86,6 +87,11 @@ class Partition {
     std::vector<ReplyPortPtr> ports;
     SessionKey session;
     std::int64_t deadline_ns = 0;
+    int tries = 0;  // of a deletion that was in the way of others, or whose partitions were not there
+  };
+  struct LostDelete {
+    CommandBytes command;
+    std::int64_t pause_ns = 0;  // before its next try
   };
   struct Again {  // a deletion that lost against a transaction: it is tried again until its time runs out
     CommandBytes command;
@@ -157,7 +163,8 @@ class Partition {
   void tell_recovered();
   void begin_delete(const Effect& effect);
   void send_vote(const Effect& effect);
-  bool refuse_prepare(const CommandBytes& message);
+  bool refuse_prepare(schema::Command::Reader command);
+  [[nodiscard]] bool decides_nothing(schema::Command::Reader command) const;
   void send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to);
   void tick_transactions();
 
@@ -176,9 +183,10 @@ class Partition {
   bool apply_waits_ = false;  // for a load
   int apply_loads_ = 0;       // for the record in front
   static constexpr int max_loads = 4;
-  static constexpr std::int64_t retry_pause_ns = 1'000'000;  // after a conflict, growing
+  static constexpr std::int64_t retry_pause_ns = 1'000'000;         // after a conflict, growing
+  static constexpr std::int64_t retry_absent_pause_ns = 50'000'000;  // while a node is stopping, growing
   std::vector<Again> again_;
-  absl::flat_hash_map<std::uint64_t, CommandBytes> lost_deletes_;  // by LSN, until their abort is applied
+  absl::flat_hash_map<std::uint64_t, LostDelete> lost_deletes_;    // by LSN, until their abort is applied
   absl::flat_hash_map<std::uint64_t, Status> failed_deletes_;      // the same, of those with another reason than a conflict
   absl::flat_hash_map<std::uint64_t, Gate> ports_;                       // by LSN
   absl::flat_hash_map<SessionKey, std::uint64_t> logged_sessions_;       // in the log, not applied: by LSN
@@ -201,6 +209,7 @@ class Partition {
   std::int64_t dirty_since_ns_ = 0;
   std::vector<ReplyPortPtr> flushes_;
   ReplyPortPtr recovered_;  // who waits until nothing of before the start is undecided
+  Lsn start_lsn_;           // the last one of before the start
   Lsn purge_lsn_;  // of the last purge that was logged
   struct IndexBuild {
     SpaceId space;
@@ -225,6 +234,7 @@ class Partition {
   std::map<std::uint64_t, std::set<PartitionId>> askers_;
   std::int64_t last_ask_ns_ = 0;
   std::set<std::uint64_t> asked_once_;  // in doubt at the last look: asked about if they still are at the next
+  std::size_t long_in_doubt_ = 0;       // of these, those that were so at the look before
 };
 
 struct Partition::HeldRead {

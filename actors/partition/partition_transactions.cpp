@@ -147,7 +147,8 @@ void Partition::on_commit_outcome(std::uint64_t number, const Outcome& outcome) 
 }
 
 void Partition::give_up(Transaction& transaction, const Status& status) {
-  if (transaction.stage != Transaction::Stage::committing && transaction.stage != Transaction::Stage::queued)
+  bool begun = transaction.stage != Transaction::Stage::committing && transaction.stage != Transaction::Stage::queued;
+  if (begun && transaction.deletes.value == 0)  // those hear of a deletion's end when it is applied
     for (PartitionId participant : transaction.participants) send_decision(transaction.key, false, {}, participant);
   Outcome outcome;
   outcome.status = status;
@@ -161,8 +162,10 @@ void Partition::give_up(Transaction& transaction, const Status& status) {
 /// `why` is what its caller hears if there is no time for another try.
 void Partition::retry_later(Transaction& transaction, const Status& why) {
   bool in_time = transaction.deadline_ns == 0 || clock_.monotonic_ns() < transaction.deadline_ns;
+  // Every try is work for the log of each participant, and a node that stops is away for longer than a lock.
+  std::int64_t base_ns = why.code() == Code::unavailable ? retry_absent_pause_ns : retry_pause_ns;
   if (in_time && ports_.contains(transaction.deletes.value))  // nobody waits for one that a restart found waiting
-    lost_deletes_[transaction.deletes.value] = transaction.command;
+    lost_deletes_[transaction.deletes.value] = {transaction.command, base_ns};
   if (transaction.deletes.value != 0 || !in_time)
     return give_up(transaction, why);
   if (transaction.stage == Transaction::Stage::preparing)
@@ -173,7 +176,7 @@ void Partition::retry_later(Transaction& transaction, const Status& why) {
   Transaction& again = *node.mapped();
   again.key.number = next_transaction_++;
   again.stage = Transaction::Stage::backing_off;
-  std::int64_t pause_ns = retry_pause_ns * std::min(again.attempts, 16);
+  std::int64_t pause_ns = base_ns * std::min(again.attempts, 16);
   again.retry_at_ns = clock_.monotonic_ns() + pause_ns;
   host_.wake_in(pause_ns);
   CommandView view(again.command);
@@ -225,7 +228,7 @@ void Partition::on_ask(const TransactionKey& key, PartitionId from) {
 
 /// Commands that a crash left waiting take effect before anybody is let in: whoever looks finds what will stay.
 void Partition::tell_recovered() {
-  if (recovered_ == nullptr || core_.undecided() || !transactions_.empty() || !pending_.empty()) return;
+  if (recovered_ == nullptr || core_.undecided_since(start_lsn_)) return;
   std::exchange(recovered_, nullptr)->reply(outcome_answer({}));
 }
 
@@ -248,9 +251,7 @@ void Partition::send_vote(const Effect& effect) {
 }
 
 /// A node that stops begins no more transactions: their coordinators try again when it is back.
-bool Partition::refuse_prepare(const CommandBytes& message) {
-  CommandView view(message);
-  auto command = view.root();
+bool Partition::refuse_prepare(schema::Command::Reader command) {
   if (!command.isPrepare()) return false;
   TransactionKey transaction = TransactionKey::read(command.getPrepare().getTransaction());
   if (core_.is_prepared(transaction)) return false;
@@ -258,6 +259,19 @@ bool Partition::refuse_prepare(const CommandBytes& message) {
   away.status = Status(Code::unavailable, "A partition that the command concerns is stopping; retry.");
   send_vote({Effect::Kind::vote, {}, transaction, away, false, {}, {}, {}});
   return true;
+}
+
+/// The end of a transaction that was refused here. A stop waits until all that is logged is written back, and would wait
+/// for ever if others could have such things logged meanwhile.
+bool Partition::decides_nothing(schema::Command::Reader command) const {
+  if (!command.isDecide() || command.getDecide().getCommitted()) return false;
+  TransactionKey transaction = TransactionKey::read(command.getDecide().getTransaction());
+  if (core_.takes_part_in(transaction)) return false;
+  return std::none_of(pending_.begin(), pending_.end(), [&](const LoggedCommand& record) {
+    CommandView view(record.command);
+    auto waiting = view.root();
+    return waiting.isPrepare() && TransactionKey::read(waiting.getPrepare().getTransaction()) == transaction;
+  });
 }
 
 // --- time -----------------------------------------------------------------------------------------------------------
@@ -269,7 +283,8 @@ void Partition::tick_transactions() {
   std::vector<std::uint64_t> due;
   std::vector<std::uint64_t> late;
   for (auto& [number, transaction] : transactions_) {
-    if (transaction->stage == Transaction::Stage::backing_off && now >= transaction->retry_at_ns) due.push_back(number);
+    bool rested = transaction->stage == Transaction::Stage::backing_off && now >= transaction->retry_at_ns;
+    if (rested && !stopping_) due.push_back(number);
     bool waits = transaction->stage < Transaction::Stage::committing;
     if (waits && transaction->deadline_ns != 0 && now > transaction->deadline_ns) late.push_back(number);
     bool silent = transaction->stage == Transaction::Stage::preparing && now - transaction->asked_ns >= send_again_ns;
@@ -288,9 +303,11 @@ void Partition::tick_transactions() {
   if (now - last_ask_ns_ < ask_again_ns) return;
   last_ask_ns_ = now;
   std::set<std::uint64_t> before = std::exchange(asked_once_, {});
+  long_in_doubt_ = 0;
   for (const TransactionKey& key : core_.in_doubt()) {
     asked_once_.insert(key.number);
     if (!before.contains(key.number)) continue;
+    ++long_in_doubt_;
     Frame question = Frame::build<schema::Request>(
         [&](schema::Request::Builder request) { key.write(request.initAskOutcome()); });
     host_.send(key.coordinator, RequestMail{std::move(question), nullptr, options_.self});

@@ -90,7 +90,7 @@ void Partition::on(TickMail) {
   housekeeping();
   tick_transactions();
   append_again();
-  build_indexes();
+  if (!stopping_) build_indexes();  // what is left goes on with the next start
   retry_write_back();
   maybe_write_back(false);
   continue_flush();

@@ -12,7 +12,8 @@ using nlohmann::json;
 json partition_document(const PartitionStatus& partition) {
   return {{"partition", partition.partition.value}, {"epoch", partition.epoch},
           {"applied_lsn", partition.applied_lsn},   {"queue", partition.queue},
-          {"in_doubt", partition.in_doubt},         {"transactions", partition.transactions}};
+          {"in_doubt", partition.in_doubt},         {"long_in_doubt", partition.long_in_doubt},
+          {"transactions", partition.transactions}};
 }
 
 void add_status(const NodeStatus& status, json& out) {
@@ -24,6 +25,7 @@ void add_status(const NodeStatus& status, json& out) {
   out["calls_in_flight"] = status.calls_in_flight;
   out["hit_rate"] = status.hit_rate();
   out["in_doubt"] = status.in_doubt();
+  out["long_in_doubt"] = status.long_in_doubt();
   out["partitions"] = json::array();
   for (const PartitionStatus& one : status.partitions) out["partitions"].push_back(partition_document(one));
 }

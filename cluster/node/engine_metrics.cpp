@@ -56,7 +56,8 @@ void Engine::tell(NodeStatus& status) {
     status.hot_hits += gauges.hot_hits;
     status.warm_hits += gauges.warm_hits;
     status.partitions.push_back({runtime->id(), options_.map->epoch(runtime->id()), gauges.applied_lsn,
-                                 narrow(gauges.pending_records), narrow(gauges.in_doubt), narrow(gauges.transactions)});
+                                 narrow(gauges.pending_records), narrow(gauges.in_doubt), narrow(gauges.transactions),
+                                 narrow(gauges.long_in_doubt)});
   }
 }
 

@@ -26,6 +26,12 @@ std::uint64_t NodeStatus::in_doubt() const {
   return sum;
 }
 
+std::uint64_t NodeStatus::long_in_doubt() const {
+  std::uint64_t sum = 0;
+  for (const PartitionStatus& one : partitions) sum += one.long_in_doubt;
+  return sum;
+}
+
 std::uint64_t NodeStatus::queue() const {
   std::uint64_t sum = log_queue;
   for (const PartitionStatus& one : partitions) sum += one.queue;
@@ -56,6 +62,7 @@ void write(const NodeStatus& status, schema::NodeStatus::Builder out) {
     list[i].setQueue(narrow(from.queue));
     list[i].setInDoubt(narrow(from.in_doubt));
     list[i].setTransactions(narrow(from.transactions));
+    list[i].setLongInDoubt(narrow(from.long_in_doubt));
   }
 }
 
@@ -72,7 +79,7 @@ Result<NodeStatus> read(schema::NodeStatus::Reader in) {
   status.calls_in_flight = in.getCallsInFlight();
   for (auto one : in.getPartitions())
     status.partitions.push_back({{one.getPartition()}, one.getEpoch(), one.getAppliedLsn(), one.getQueue(),
-                                 one.getInDoubt(), one.getTransactions()});
+                                 one.getInDoubt(), one.getTransactions(), one.getLongInDoubt()});
   return status;
 }
 

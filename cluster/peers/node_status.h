@@ -18,6 +18,7 @@ struct PartitionStatus {
   std::uint32_t queue = 0;         // commands taken and not applied yet
   std::uint32_t in_doubt = 0;      // transactions prepared here whose outcome is not known yet
   std::uint32_t transactions = 0;  // that are coordinated here
+  std::uint32_t long_in_doubt = 0;  // of those in doubt, those that have been so for two seconds and more
   bool operator==(const PartitionStatus&) const = default;
 };
 
@@ -33,6 +34,7 @@ struct NodeStatus {
   std::vector<PartitionStatus> partitions;
 
   [[nodiscard]] std::uint64_t in_doubt() const;
+  [[nodiscard]] std::uint64_t long_in_doubt() const;
   [[nodiscard]] std::uint64_t queue() const;
   /// Of all lookups of vertices, 0 to 1; 1 before the first.
   [[nodiscard]] double hit_rate() const;

@@ -284,6 +284,11 @@ void SimulatedCluster::stop() {
   crash();
 }
 
+void SimulatedCluster::begin_stop(std::uint32_t node) {
+  for (std::uint16_t i = 0; i < options_.partitions; ++i)
+    if (node_of({i}) == node) deliver(from_stop, {i}, FlushMail{std::make_shared<Done>()});
+}
+
 void SimulatedCluster::recover() { work_until(recovered_, "a recovery"); }
 
 void SimulatedCluster::work_until(const std::vector<std::shared_ptr<Done>>& all, const char* what) {

@@ -65,6 +65,8 @@ class SimulatedCluster {
   void restart();
   /// One node, while the others go on.
   void crash_node(std::uint32_t node);
+  /// Begins a clean stop of it, in which the others go on; `crash_node` ends it.
+  void begin_stop(std::uint32_t node);
   void restart_node(std::uint32_t node);
   [[nodiscard]] bool is_up(std::uint32_t node) const { return logs_.at(node).up; }
   /// The connection between two nodes breaks, and there is a new one.
@@ -79,6 +81,7 @@ class SimulatedCluster {
   /// The same, of a fresh core that replays the whole log.
   [[nodiscard]] std::string replayed_state_of(PartitionId partition) const;
   [[nodiscard]] std::size_t log_records() const;
+  [[nodiscard]] std::size_t log_records(PartitionId partition) const { return log_.at(partition.value).size(); }
   /// What partitions had to say of damage, to the node's log.
   [[nodiscard]] const std::vector<std::string>& unreadable() const { return unreadable_; }
 

@@ -272,6 +272,18 @@ bool PartitionCore::commit_waits(const TransactionKey& transaction) const {
   return false;
 }
 
+bool PartitionCore::takes_part_in(const TransactionKey& transaction) const {
+  auto waits = [&](const Waiting& one) { return one.as == transaction; };
+  return prepared_.contains(transaction) || std::any_of(waiting_.begin(), waiting_.end(), waits);
+}
+
+bool PartitionCore::undecided_since(Lsn last) const {
+  auto old = [last](const LoggedCommand& record) { return record.lsn <= last; };
+  return std::any_of(prepared_.begin(), prepared_.end(), [&](const auto& one) { return old(one.second.record); }) ||
+         std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& one) { return old(one.record); }) ||
+         std::any_of(deletes_.begin(), deletes_.end(), [&](const auto& one) { return old(one.second.record); });
+}
+
 std::vector<PartitionCore::WaitingCommand> PartitionCore::waiting_commands() const {
   std::vector<WaitingCommand> commands;
   for (const Waiting& one : waiting_) {

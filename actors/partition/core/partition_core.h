@@ -95,6 +95,8 @@ class PartitionCore {
   [[nodiscard]] std::optional<Decision> decision(const TransactionKey& transaction) const;
   /// A commit record of it waits for a lock: neither committed nor aborted yet.
   [[nodiscard]] bool commit_waits(const TransactionKey& transaction) const;
+  /// Prepared here, or its prepare waits for a lock: its decision changes something here.
+  [[nodiscard]] bool takes_part_in(const TransactionKey& transaction) const;
   [[nodiscard]] std::vector<TransactionKey> pending_deletes() const;
   /// Commands of clients that are logged here and wait for a lock: their answers will come. Session and sequence, and the LSN.
   struct WaitingCommand {
@@ -111,6 +113,8 @@ class PartitionCore {
   [[nodiscard]] std::vector<TransactionKey> prepared_transactions() const;
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   [[nodiscard]] bool undecided() const { return !prepared_.empty() || !waiting_.empty() || !deletes_.empty(); }
+  /// Something that was logged at `last` or before it.
+  [[nodiscard]] bool undecided_since(Lsn last) const;
   /// The outcome that a retry gets; nothing if the command is new.
   [[nodiscard]] std::optional<Outcome> answered(std::uint64_t session, std::uint64_t sequence) const {
     return sessions_.find(session, sequence);

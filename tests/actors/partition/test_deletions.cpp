@@ -2,6 +2,7 @@
 
 #include "tests/actors/partition/partition_script.h"
 #include "tests/support/core_cluster.h"
+#include "tests/support/temporary_directory.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -45,7 +46,7 @@ ModelCondition version_is(const std::string& key, std::uint64_t version) {
 
 /// A vertex with edges from and to both other partitions, and one beside it.
 struct Linked {
-  Linked() : node(SimulationOptions(), 1), session(1, partitions) {
+  explicit Linked(const SimulationOptions& options = {}) : node(options, 1), session(1, partitions) {
     ModelBatch vertices, edges;
     for (const std::string& key : {hub, beside, far, further}) vertices.operations.push_back(put(key));
     edges.operations = {link(hub, far), link(further, hub), link(hub, beside)};
@@ -160,4 +161,45 @@ TEST_CASE("what a deletion unlinks may be as large as a record of the log in eac
     CHECK((refused.kind == Effect::Kind::reply));
     CHECK(refused.outcome.status.code() == Code::too_large);
   }
+}
+
+TEST_CASE("a node that stops logs nothing for what it refuses, and the others try again with pauses") {
+  TemporaryDirectory directory;
+  SimulationOptions options;
+  options.nodes = 3;
+  options.warm_directory = directory / "warm";
+  std::filesystem::create_directory(options.warm_directory);
+  Linked linked(options);
+  SimulatedCluster& node = linked.node;
+  node.begin_stop(1);
+  node.settle();
+  const std::size_t there = node.log_records({1}), here = node.log_records({0});
+
+  Session other(2, partitions);
+  ModelBatch deletion, edge;
+  deletion.operations = {remove(linked.hub)};
+  edge.operations = {link(linked.beside, linked.far)};
+  auto deleted = std::make_shared<Answered>(), put_there = std::make_shared<Answered>();
+  Submission first = linked.session.batch(deletion), second = other.batch(edge);
+  node.submit(0, first.to, first.command, deleted, 60'000);
+  node.submit(1, second.to, second.command, put_there, 60'000);
+  for (int ms = 0; ms < 1'500; ms += 10) {
+    node.tick(10);
+    while (node.step()) {}
+  }
+  CHECK(node.log_records({1}) == there);
+  CHECK(node.log_records({0}) > here);       // it is tried
+  CHECK(node.log_records({0}) < here + 60);  // and not every millisecond
+  CHECK_FALSE(deleted->frame);
+  CHECK_FALSE(put_there->frame);
+
+  node.crash_node(1);
+  node.restart_node(1);
+  node.settle();
+  REQUIRE(deleted->frame);
+  REQUIRE(put_there->frame);
+  CHECK(deleted->outcome().status.ok());
+  CHECK(put_there->outcome().status.ok());
+  ReferenceGraph graph = linked.graph();
+  CHECK_FALSE(graph.vertices.contains(linked.hub));
 }
