@@ -222,6 +222,7 @@ Status Engine::shut_down(std::int64_t timeout_ms) {
   for (auto& partition : services_.partitions)
     if (partition != nullptr) caf::anon_send_exit(partition, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(services_.log, caf::exit_reason::user_shutdown);
+  system_->await_all_actors_done();  // they use what goes next
   writers_.reset();  // what they still tell the partitions goes nowhere
   loaders_.reset();
   services_.partitions.clear();

@@ -16,6 +16,7 @@ class Link final : public PeerLink {
   void down(std::uint64_t connection) override { core_->down(connection); }
   void receive(std::uint64_t connection, const PacketBytes& packet) override { core_->receive(connection, packet); }
   void tick() override { core_->tick(); }
+  void close() override { core_->close(); }
   void drain() override { core_->drain(); }
   void tell(std::shared_ptr<const NodeStatus> status) override { core_->tell(std::move(status)); }
   [[nodiscard]] const PeerLinkGauges& gauges() const override { return core_->gauges(); }

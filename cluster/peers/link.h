@@ -76,6 +76,8 @@ class PeerLink {
   virtual void receive(std::uint64_t connection, const PacketBytes& packet) = 0;
   /// Every 20 to 100 ms: lets go of what nobody waits for, answers what waited too long, says what was taken in.
   virtual void tick() = 0;
+  /// Answers all that is open, and nothing is taken from now on. Not from within a call of the host.
+  virtual void close() = 0;
   /// This node is about to stop: the peer is told, and holds its new questions back for the process after this one.
   virtual void drain() = 0;
   /// Tells the peer how this node is, if it is connected and takes in what it is sent. It has to know feature level 2.

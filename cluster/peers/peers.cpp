@@ -100,6 +100,9 @@ void Peers::close() {
     std::unique_lock lock(wire_mutex_);
     wire = std::move(wire_);
   }
+  wire.reset();
+  // While the partitions are there: some of them hear that their questions get no answer.
+  for (auto& [ordinal, link] : links_) link->close();
 }
 
 Introduction Peers::introduction() const {
