@@ -11,6 +11,9 @@ namespace {
 // millisecond in each tick.
 constexpr std::size_t looks_per_tick = 2'048;
 
+// An answer up to this is never refused: its question took as much. Outcomes of commands are always smaller.
+constexpr std::size_t small_answer_bytes = 16 << 10;
+
 void bump(std::atomic<std::uint64_t>& gauge) { gauge.fetch_add(1, std::memory_order_relaxed); }
 
 constexpr const char* stopping = "This node is stopping; nothing was changed. Retry with another node.";
@@ -30,11 +33,13 @@ Status outcome_unknown(bool repeatable) {
 
 void LinkOutbox::keep(const Outgoing& message) {
   gauges_.kept_bytes.fetch_add(message.kept_bytes(), std::memory_order_relaxed);
+  if (message.head.kind == MessageKind::answer) answer_bytes_ += message.kept_bytes();
   bump(gauges_.kept_messages);
 }
 
 void LinkOutbox::unkeep(const Outgoing& message) {
   gauges_.kept_bytes.fetch_sub(message.kept_bytes(), std::memory_order_relaxed);
+  if (message.head.kind == MessageKind::answer) answer_bytes_ -= message.kept_bytes();
   gauges_.kept_messages.fetch_sub(1, std::memory_order_relaxed);
 }
 
@@ -44,11 +49,8 @@ void LinkOutbox::lose(const Outgoing& message) {
 
 void LinkOutbox::add(OutgoingPtr message, SettledList& settled) {
   const MessageHead& head = message->head;
-  std::size_t with_it = gauges_.kept_bytes.load(std::memory_order_relaxed) + message->kept_bytes();
-  if (head.kind == MessageKind::answer) {  // never refused: the peer waits for it, and has bounded how many there are
-    keep(*message);
-    return turns_.push_back(std::move(message));
-  }
+  if (head.kind == MessageKind::answer) return add_answer(std::move(message));
+  std::size_t with_it = gauges_.kept_bytes.load(std::memory_order_relaxed) - answer_bytes_ + message->kept_bytes();
   if (!is_asking(head.kind)) {
     // What commands and notices say is true now; whoever still needs it once the peer is back asks again.
     if (!up_ || head.size_bytes > options_.max_message_bytes || with_it > options_.budget_bytes + options_.reserve_bytes)
@@ -62,6 +64,22 @@ void LinkOutbox::add(OutgoingPtr message, SettledList& settled) {
   message->order = ++last_order_;
   if (up_ && !held_back_) turns_.push_back(message);
   asking_.emplace_hint(asking_.end(), message->order, std::move(message));
+}
+
+/// The peer waits for it, and bounds how many questions it has; but not how large the answers are, and it may be slow.
+void LinkOutbox::add_answer(OutgoingPtr message) {
+  bool too_much = answer_bytes_ != 0 && answer_bytes_ + message->kept_bytes() > options_.budget_bytes;
+  if (too_much && message->head.size_bytes > small_answer_bytes) {
+    bump(gauges_.overloaded);
+    message->words = refusal(MessageKind::question, {Code::overloaded,
+                                                     "Too many answers wait for the node that asked: it is slow, or asked "
+                                                     "for too much at a time. Retry with a pause, or ask for less.",
+                                                     "", options_.budget_bytes})
+                         .bytes<schema::Answer>();
+    message->head.size_bytes = message->bytes().size();
+  }
+  keep(*message);
+  turns_.push_back(std::move(message));
 }
 
 Status LinkOutbox::why_refused(const Outgoing& message, std::size_t kept_with_it) {

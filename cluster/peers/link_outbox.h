@@ -70,6 +70,7 @@ class LinkOutbox {
   void keep(const Outgoing& message);
   void unkeep(const Outgoing& message);
   [[nodiscard]] Status why_refused(const Outgoing& message, std::size_t kept_with_it);
+  void add_answer(OutgoingPtr message);
   void lose(const Outgoing& message);
   void end(const OutgoingPtr& message, Status status, SettledList& settled);
   [[nodiscard]] Status waited_too_long(const Outgoing& message) const;
@@ -99,6 +100,7 @@ class LinkOutbox {
   std::uint64_t last_order_ = 0;
   std::uint64_t looked_at_ = 0;  // the last order that look_through came to
   bool over_in_turns_ = false;
+  std::size_t answer_bytes_ = 0;  // of what is kept: has a budget of its own, and is in nobody's way
 
   // Of this connection.
   std::uint64_t last_number_ = 0;

@@ -109,6 +109,37 @@ TEST_CASE("a part larger than the window goes when nothing is under way") {
   CHECK(pair.right.ids() == std::vector<std::uint64_t>{1});
 }
 
+TEST_CASE("answers that pile up for a slow peer are bounded, and in nobody's way") {
+  PeerLinkOptions options = small_parts(1'000, 1'000);
+  options.budget_bytes = 40'000;
+  options.reserve_bytes = 5'000;
+  LinkPair pair(options);
+  pair.connect(1);
+  std::vector<AskingPortPtr> asked;
+  for (std::uint64_t id = 1; id <= 4; ++id) asked.push_back(pair.right.ask(id));
+  pair.run();
+  REQUIRE(pair.left.mail.size() == 4);
+  for (std::uint64_t id = 1; id <= 3; ++id) pair.left.mail[id - 1].port->reply(answer_frame(id, 30'000));
+  CHECK(pair.left.kept_bytes() < options.budget_bytes);
+  CHECK(pair.left.link->gauges().overloaded == 2);
+  pair.left.mail[3].port->reply(answer_frame(4, 15'000));  // a small one is owed
+
+  auto question = pair.left.ask(5, 30'000);
+  CHECK(question->answers() == 0);
+  pair.left.link->send({1}, command(6, 14'000));
+  CHECK(pair.left.link->gauges().lost_notices == 0);
+
+  pair.run();
+  CHECK(asked[0]->body() == body_of(1, 30'000));
+  for (int refused : {1, 2}) {
+    REQUIRE(asked[refused]->answers() == 1);
+    CHECK(asked[refused]->status().code() == Code::overloaded);
+  }
+  CHECK(asked[3]->body() == body_of(4, 15'000));
+  CHECK(pair.left.kept_bytes() > 0);  // its own question, until it is answered
+  CHECK(pair.left.kept_bytes() < 31'000);
+}
+
 TEST_CASE("over its budget a link refuses questions at once, and still takes what ends transactions") {
   PeerLinkOptions options = small_parts(1'000, 1'000);
   options.budget_bytes = 10'000;
