@@ -1,10 +1,9 @@
 #include "cluster/gateway/query_run.h"
 
+#include "actors/partition/core/reads.h"
+
 namespace engram {
 namespace {
-
-/// A hop with so many vertices goes to a CAF worker: partitions then work side by side, and the loop serves others.
-constexpr unsigned big_frontier = 2048;
 
 class QueryRun final : public QueryHost, public std::enable_shared_from_this<QueryRun> {
  public:
@@ -25,8 +24,7 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
   }
 
   void ask(PartitionId partition, Frame request, std::uint64_t tag) override {
-    auto root = request.read<schema::Request>();
-    bool big = root.isHop() && root.getHop().getFrontier().size() > big_frontier;
+    bool on_worker = is_long_read(request.read<schema::Request>());
     loop_.send(
         partition, std::move(request),
         [weak = weak_from_this(), tag, partition](const Frame& answer) {
@@ -34,7 +32,7 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
           if (self != nullptr && !self->finished_)
             self->guarded([&] { self->query_->answered(*self, tag, partition, answer); });
         },
-        cancelled_, number_, big);
+        cancelled_, number_, on_worker);
   }
 
   void finish(Frame reply) override {

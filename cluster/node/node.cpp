@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "actors/partition/core/reads.h"
 #include "cluster/config/cluster_config.h"
 #include "cluster/logging/logging.h"
 #include "cluster/node/end_timer.h"
@@ -23,6 +24,12 @@ namespace {
 }
 
 constexpr std::int64_t known_wait_ms = 3'000;  // for other nodes at the start, so that one who refuses us is heard
+
+/// The thread that brought it serves all other nodes.
+bool is_long(const Mail& mail) {
+  const auto* request = std::get_if<RequestMail>(&mail);
+  return request != nullptr && is_long_read(request->request.read<schema::Request>());
+}
 
 void report_reload(const char* what, const Result<bool>& changed) {
   if (!changed.ok()) {
@@ -148,7 +155,7 @@ Status Node::open_engine() {
     options.partitions_open = [&, this](Engine& engine) {
       peer_unit_ = std::make_unique<InlineUnit>(&engine.actors());
       peers_opened = peers->open([this, &engine](PartitionId to, Mail mail) {
-        engine.send(to, std::move(mail), peer_unit_.get());
+        engine.send(to, std::move(mail), is_long(mail) ? nullptr : peer_unit_.get());
         peer_unit_->run();
       }, [this] { return own_status(); });
       if (peers_opened.ok()) peers_opened = peers->wait_until_known(known_wait_ms);

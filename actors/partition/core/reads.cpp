@@ -21,6 +21,18 @@ unsigned answer_words(schema::Request::Reader request) {
 
 }  // namespace
 
+bool is_long_read(schema::Request::Reader request) {
+  constexpr unsigned many = 2'048;  // vertices or edges
+  switch (request.which()) {
+    case schema::Request::HOP: return request.getHop().getFrontier().size() > many;
+    case schema::Request::GET: return request.getGet().getVertices().size() > many;
+    case schema::Request::NEIGHBORS: return request.getNeighbors().getLimit() > many;
+    case schema::Request::LOOKUP: return request.getLookup().getLimit() > many;
+    case schema::Request::SCAN: return request.getScan().getMaxVertices() > many;
+    default: return false;
+  }
+}
+
 ReadOutcome read(PartitionCore& core, schema::Request::Reader request, bool record_misses,
                  const std::vector<TransactionKey>* among) {
   ReadOutcome outcome;

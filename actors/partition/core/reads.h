@@ -23,6 +23,10 @@ struct ReadOutcome {
 ReadOutcome read(PartitionCore& core, schema::Request::Reader request, bool record_misses,
                  const std::vector<TransactionKey>* among = nullptr);
 
+/// It takes a millisecond and more: a worker does it, so that partitions work side by side, and the thread that brought it
+/// goes on with what others want.
+[[nodiscard]] bool is_long_read(schema::Request::Reader request);
+
 /// An answer of one partition does not grow beyond this; what would is refused or, if it can go on later, cut.
 inline constexpr std::size_t max_answer_bytes = std::size_t{32} << 20;
 
