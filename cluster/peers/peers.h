@@ -93,6 +93,7 @@ class Peers final : public MailRoute {
   };
 
   [[nodiscard]] Status judge(const Introduction& peer) const;
+  [[nodiscard]] bool may_come_in(const Introduction& peer);
   void connected(PeerSocket socket);
   void refused(std::uint32_t ordinal, bool by_peer, const Status& status);
   void up(std::uint64_t connection);

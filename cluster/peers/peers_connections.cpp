@@ -13,14 +13,22 @@ Status Peers::judge(const Introduction& peer) const {
   return options_.registry->judge(peer.ordinal, peer.disk_id, peer.incarnation).status();
 }
 
+/// A full disk of ours keeps out new volumes alone: a newer process of a known one counts in memory, and is written later.
+bool Peers::may_come_in(const Introduction& peer) {
+  if (peer.cluster_id == Id128()) return false;  // it is about to join
+  Status remembered = options_.registry->remember(peer.ordinal, peer.disk_id, peer.incarnation);
+  if (remembered.ok()) return true;
+  auto standing = options_.registry->judge(peer.ordinal, peer.disk_id, peer.incarnation);
+  bool known = standing.ok() && *standing != PeerStanding::first_seen;
+  log_event(LogLevel::error, known ? "a peer could not be written down" : "a peer was not let in",
+            {{"node", node_text(peer)}, {"error", remembered.message()}});
+  return known;
+}
+
 void Peers::connected(PeerSocket socket) {
   const Introduction& peer = socket.peer;
-  bool joining = peer.cluster_id == Id128();
-  Status remembered = joining ? Status() : options_.registry->remember(peer.ordinal, peer.disk_id, peer.incarnation);
-  if (joining || !remembered.ok()) {
+  if (!may_come_in(peer)) {
     ::close(socket.fd);
-    if (!remembered.ok())
-      log_event(LogLevel::error, "a peer was not let in", {{"node", node_text(peer)}, {"error", remembered.message()}});
     if (peer.ordinal < options_.self.ordinal) call(peer.ordinal);
     return;
   }
