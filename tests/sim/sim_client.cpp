@@ -160,8 +160,10 @@ void SimClient::next_call() {
   if (dice < 72) return read_all({account(around_.random())}, [](const auto&) {});
   if (dice < 80) return insert();
   if (dice < 88) return claim();
-  if (dice < 96) return link();
-  unlink();
+  if (dice < 93) return link();
+  if (dice < 95) return unlink();
+  if (dice < 98) return build_hub();
+  delete_hub();
 }
 
 void SimClient::append() {
@@ -270,6 +272,31 @@ void SimClient::unlink() {
   submit(std::move(batch), [this, change](const history::Operation& when, const client::Outcome&) mutable {
     static_cast<history::Operation&>(change) = when;
     told_.edges.changes.push_back(std::move(change));
+  });
+}
+
+/// A vertex that comes with edges to and from places, and goes with all of them at once.
+void SimClient::build_hub() {
+  const std::int64_t number = next_number();
+  const std::string hub = "hub/" + std::to_string(number);
+  std::vector<history::EdgeName> edges{{hub, "T", place(around_.random()), number}, {place(around_.random()), "T", hub, number}};
+  Batch batch;
+  batch.put_vertex(hub, {.mode = client::PutMode::create});
+  for (const history::EdgeName& edge : edges) batch.link(edge.source, edge.type, edge.target, {.rank = edge.rank});
+  submit(std::move(batch), [this, edges](const history::Operation& when, const client::Outcome&) {
+    for (const history::EdgeName& edge : edges) told_.edges.changes.push_back({when, edge});
+    if (when.ending == Ending::ok) hubs_.push_back(edges);
+  });
+}
+
+void SimClient::delete_hub() {
+  if (hubs_.empty()) return build_hub();
+  std::vector<history::EdgeName> edges = std::move(hubs_.back());
+  hubs_.pop_back();
+  Batch batch;
+  batch.delete_vertex(edges.front().source);
+  submit(std::move(batch), [this, edges](const history::Operation& when, const client::Outcome&) {
+    for (const history::EdgeName& edge : edges) told_.edges.changes.push_back({when, edge, true});
   });
 }
 

@@ -53,6 +53,8 @@ class SimClient {
   void claim();
   void link();
   void unlink();
+  void build_hub();
+  void delete_hub();
 
   unsigned number_;
   SimSurroundings& around_;
@@ -63,6 +65,7 @@ class SimClient {
   std::int64_t numbers_ = 0;
   Histories told_;
   std::vector<history::EdgeName> linked_;
+  std::vector<std::vector<history::EdgeName>> hubs_;  // by their edges
 };
 
 }  // namespace engram::test

@@ -211,14 +211,11 @@ void SimWorld::read_all() {
     }, 0);
     run();
   }
-  for (unsigned i = 0; i < SimClient::places; ++i) {
-    observer_.read(SimClient::place(i), [&](const history::Operation&, const client::Vertex& vertex) {
-      places_[vertex.id] = SimClient::place(i);
-    }, 0);
-    run();
-  }
-  note_edges(false);
-  note_edges(true);
+  for (unsigned i = 0; i < SimClient::places; ++i) note_name(SimClient::place(i));
+  for (const history::LinkChange& change : told_.edges.changes)
+    if (change.edge.source.starts_with("hub/") && !change.unlink) note_name(change.edge.source);
+  for (const auto& [id, key] : names_)
+    for (bool incoming : {false, true}) note_edges(key, incoming);
   Counts counts = count_operations(told_);
   tally_.ok += counts.ok;
   tally_.failed += counts.failed;
@@ -226,15 +223,22 @@ void SimWorld::read_all() {
   tally_.reads += counts.reads;
 }
 
-void SimWorld::note_edges(bool incoming) {
-  for (unsigned i = 0; i < SimClient::places; ++i) {
-    observer_.read_edges(SimClient::place(i), incoming, [&](const std::vector<client::Edge>& edges) {
-      for (const client::Edge& edge : edges)
-        (incoming ? told_.edges.incoming : told_.edges.outgoing)
-            .push_back({places_[edge.source], "T", places_[edge.target], edge.rank});
-    });
-    run_until_done({&observer_});
-  }
+void SimWorld::note_name(const std::string& key) {
+  observer_.read(key, [&](const history::Operation&, const client::Vertex& vertex) {
+    if (vertex.found) names_[vertex.id] = key;
+  }, 0);
+  run_until_done({&observer_});
+}
+
+/// An end that is not there has no name: such an edge is one that nobody linked.
+void SimWorld::note_edges(const std::string& key, bool incoming) {
+  auto name_of = [&](VertexId id) { return names_.contains(id) ? names_[id] : std::string(); };
+  observer_.read_edges(key, incoming, [&](const std::vector<client::Edge>& edges) {
+    for (const client::Edge& edge : edges)
+      (incoming ? told_.edges.incoming : told_.edges.outgoing)
+          .push_back({name_of(edge.source), "T", name_of(edge.target), edge.rank});
+  });
+  run_until_done({&observer_});
 }
 
 std::vector<std::string> SimWorld::complaints() {

@@ -39,14 +39,15 @@ class SimWorld {
   void end(SimNode& node, SimNode::End how);
   void settle();
   void read_all();
-  void note_edges(bool incoming);
+  void note_name(const std::string& key);
+  void note_edges(const std::string& key, bool incoming);
 
   SimSurroundings around_;
   SimNodes nodes_;
   std::vector<std::unique_ptr<SimClient>> clients_;
   SimClient observer_;
   Histories told_;
-  std::map<VertexId, std::string> places_;
+  std::map<VertexId, std::string> names_;  // of what has edges
   bool faults_ = false;
   std::vector<std::int64_t> room_again_ns_;  // by node; 0: it has room
   std::int64_t last_tick_ns_ = 0;
