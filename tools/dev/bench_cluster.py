@@ -114,10 +114,14 @@ def wrong_node_get(bench: ClusterBench) -> None:
 
 
 def cluster_expand3(bench: ClusterBench) -> None:
+    """The client is at the owner of the seed, as the client library is once it knows the map; then, told only, at a node
+    that owns none of the seeds."""
     nodes = len(bench.cluster.engines)
+    seeds = ("--key-partitions", bench.partitions(0))
     bench.compare("cluster-expand3", f"3-hop expand over {nodes} nodes, P50, over the one-node time", "expand3", 3, [
-        Side(f"{nodes} nodes", bench.cluster.engines[0]),
-        Side("one engine", bench.one),
+        Side(f"{nodes} nodes", bench.cluster.engines[0], seeds),
+        Side("one engine", bench.one, seeds),
+        Side("by way of a wrong node", bench.cluster.engines[1], seeds),
     ])
 
 

@@ -94,9 +94,9 @@ TEST_CASE("weights are finite, and properties are never NaN nor malformed") {
   auto property = [](auto fill) {
     return [fill](schema::Operation::Builder to) {
       to.initPutVertex().setKey("a");
-      auto property = to.getPutVertex().initProperties(1)[0];
-      property.setName("p");
-      fill(property.initValue());
+      auto entry = to.getPutVertex().initProperties(1)[0];
+      entry.setName("p");
+      fill(entry.initValue());
     };
   };
   const char* field = "operations[1].putVertex.properties[0].value";
