@@ -309,8 +309,6 @@ std::size_t SimulatedCluster::log_records() const {
   return records;
 }
 
-std::string SimulatedCluster::state_of(PartitionId partition) { return describe(core(partition)); }
-
 std::string SimulatedCluster::replayed_state_of(PartitionId partition) const {
   PartitionCore fresh(core_options(partition));
   if (Status status = fresh.open(nullptr); !status.ok()) throw std::runtime_error(status.message());

@@ -77,7 +77,7 @@ class SimulatedCluster {
   void recover();
 
   /// The whole state as text: equal states give equal texts.
-  [[nodiscard]] std::string state_of(PartitionId partition);
+  [[nodiscard]] std::string state_of(PartitionId partition) { return describe(core(partition)); }
   /// The same, of a fresh core that replays the whole log.
   [[nodiscard]] std::string replayed_state_of(PartitionId partition) const;
   [[nodiscard]] std::size_t log_records() const;
