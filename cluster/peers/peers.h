@@ -21,6 +21,7 @@
 #include "cluster/map/partition_map.h"
 #include "cluster/peers/link.h"
 #include "cluster/peers/network.h"
+#include "cluster/peers/network_failure.h"
 #include "cluster/peers/wire.h"
 
 namespace engram {
@@ -88,6 +89,9 @@ class Peers final : public MailRoute {
     std::int64_t away_since_ns = 0;  // monotonic; of one that was connected
     Introduction introduction;
     Status refusal;  // of this node by that one
+    // Either way: both ends try again twice a second, until somebody does something about it.
+    SparseLog refusals{30'000};
+    std::string last_refusal;
     std::optional<NodeStatus> status;
     std::int64_t status_ns = 0;  // monotonic
   };
@@ -96,6 +100,7 @@ class Peers final : public MailRoute {
   [[nodiscard]] bool may_come_in(const Introduction& peer);
   void connected(PeerSocket socket);
   void refused(std::uint32_t ordinal, bool by_peer, const Status& status);
+  void log_refusal(std::uint32_t ordinal, bool by_peer, const Status& status);
   void up(std::uint64_t connection);
   void down(std::uint64_t connection, const Status& why);
   void receive(std::uint64_t connection, const PacketBytes& packet);

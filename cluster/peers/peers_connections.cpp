@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "cluster/logging/logging.h"
 #include "cluster/peers/network_check.h"
 #include "cluster/peers/peers_host.h"
@@ -46,6 +48,7 @@ void Peers::connected(PeerSocket socket) {
     state.seen = true;
     state.introduction = peer;
     state.refusal = {};
+    state.last_refusal.clear();
     if (peer.ordinal > options_.self.ordinal && network_ != nullptr) network_->stop_calling(peer.ordinal);
   }
   take_over(peer.feature_level);
@@ -54,12 +57,24 @@ void Peers::connected(PeerSocket socket) {
   wire_->adopt(socket.fd, socket.connection, socket.called);
 }
 
-void Peers::refused(std::uint32_t ordinal, bool by_peer, const Status& status) {
-  if (!by_peer) {
-    log_event(LogLevel::warn, "a peer was refused", {{"ordinal", ordinal}, {"error", status.message()}});
-    return;
+void Peers::log_refusal(std::uint32_t ordinal, bool by_peer, const Status& status) {
+  std::uint64_t left_out = 0;
+  {
+    std::lock_guard lock(mutex_);
+    if (auto found = peers_.find(ordinal); found != peers_.end()) {
+      PeerState& peer = found->second;
+      bool again = std::exchange(peer.last_refusal, status.message()) == status.message();
+      if (!peer.refusals.is_due(clock_.monotonic_ns()) && again) return;
+      left_out = peer.refusals.take_left_out();
+    }
   }
-  log_event(LogLevel::error, "a peer refuses this node", {{"ordinal", ordinal}, {"error", status.message()}});
+  log_event(by_peer ? LogLevel::error : LogLevel::warn, by_peer ? "a peer refuses this node" : "a peer was refused",
+            {{"ordinal", ordinal}, {"error", status.message()}, {"others_unlogged", left_out}});
+}
+
+void Peers::refused(std::uint32_t ordinal, bool by_peer, const Status& status) {
+  log_refusal(ordinal, by_peer, status);
+  if (!by_peer) return;
   {
     std::lock_guard lock(mutex_);
     if (auto found = peers_.find(ordinal); found != peers_.end()) found->second.refusal = status;

@@ -1,5 +1,7 @@
 // One graph on three nodes: every node answers for all of it, and as a single engine does.
 
+#include <csignal>
+
 #include "tests/support/cluster_processes.h"
 #include "tests/support/run_program.h"
 
@@ -56,21 +58,53 @@ std::vector<std::string> answers(const std::string& server) {
 
 }  // namespace
 
-TEST_CASE("a graph on three nodes is answered by each of them as by a single engine") {
+TEST_CASE("a graph on two or three nodes is answered by each of them as by a single engine") {
   TemporaryDirectory directory;
   EngineProcess single(setup_in(directory, {"--cluster-partitions", "2"}));
   require_ready(single);
   import_air_routes(single.setup().server());
   std::vector<std::string> expected = answers(single.setup().server());
 
+  for (unsigned nodes : {2u, 3u}) {
+    ClusterProcesses cluster(nodes);
+    cluster.start_all();
+    import_air_routes(cluster.server(1));
+    for (unsigned node = 0; node < nodes; ++node) {
+      std::vector<std::string> found = answers(cluster.server(node));
+      INFO("node " << node << " of " << nodes);
+      for (std::size_t i = 0; i < expected.size(); ++i) CHECK(found[i] == expected[i]);
+    }
+  }
+}
+
+TEST_CASE("a query over a node that stands still ends with its time, and the next one is whole again") {
   ClusterProcesses cluster(3);
   cluster.start_all();
-  import_air_routes(cluster.server(1));
-  for (unsigned node = 0; node < 3; ++node) {
-    std::vector<std::string> found = answers(cluster.server(node));
-    INFO("node " << node);
-    for (std::size_t i = 0; i < expected.size(); ++i) CHECK(found[i] == expected[i]);
+  auto client = cluster.connect(cluster.server(0));
+  Batch star;
+  for (int i = 0; i < 60; ++i) star.link("hub", "T", "v" + std::to_string(i), {.create_missing = true});
+  REQUIRE(client.submit(star).committed());
+  client::ExpandQuery query;
+  query.seeds = {"hub"};
+  query.hops.resize(2);
+  query.hops[1].direction = client::Direction::in;
+  auto whole = client.expand(query);
+  REQUIRE(whole.ok());
+  REQUIRE(whole->exceeded == client::Limit::none);
+
+  cluster.engine(2).send_signal(SIGSTOP);
+  auto cut = client.expand(query, 1'500);
+  cluster.engine(2).send_signal(SIGCONT);
+  // What it has, and that it is not all; or that there was no time. Never less as if it were all.
+  if (cut.ok()) {
+    CHECK(cut->exceeded == client::Limit::time);
+  } else {
+    CHECK((cut.status().code() == Code::deadline_exceeded || cut.status().code() == Code::unavailable));
   }
+  auto again = client.expand(query, 30'000);
+  INFO(again.status().message());
+  REQUIRE(again.ok());
+  CHECK(again->ids.size() == whole->ids.size());
 }
 
 TEST_CASE("spaces, quotas and indexes are the same on all nodes, wherever they are made") {

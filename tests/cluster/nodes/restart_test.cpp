@@ -39,6 +39,21 @@ TEST_CASE("while a node is away the others are ready, and what needs it waits fo
   require_all_there(cluster, visitors);
 }
 
+TEST_CASE("stopped nodes become ready by themselves in every order of their starts, with nobody there") {
+  ClusterProcesses cluster(3);
+  cluster.start_all();
+  auto visitors = send_visitors(cluster, 2);
+  pause_ms(500);
+  for (auto& visitor : visitors) visitor->stop();
+  std::vector<unsigned> order{0, 1, 2};
+  do {
+    for (unsigned node : order) cluster.stop(node);
+    for (unsigned node : order) cluster.start(node);
+    for (unsigned node : order) cluster.require_ready(node);
+  } while (std::next_permutation(order.begin(), order.end()));
+  require_all_there(cluster, visitors);
+}
+
 TEST_CASE("all nodes killed at once become ready by themselves, in whatever order they start") {
   ClusterProcesses cluster(3);
   cluster.start_all();
