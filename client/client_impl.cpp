@@ -187,11 +187,17 @@ Live& Client::Impl::live_for(const VertexRef* about) {
   return live();
 }
 
-bool Client::Impl::is_live(std::uint64_t generation) {
+Live* Client::Impl::find(std::uint64_t generation) {
   KJ_IF_MAYBE (live, live_) {
-    if (live->generation == generation) return true;
+    if (live->generation == generation) return live;
   }
-  return owners_.has(generation);
+  return owners_.find(generation);
+}
+
+Status Client::Impl::no_answer(std::uint64_t generation) {
+  const Live* asked = find(generation);
+  std::string engine = asked == nullptr ? "the engine" : "the engine at " + asked->address;
+  return {Code::deadline_exceeded, engine + " did not answer in time"};
 }
 
 Status Client::Impl::use_space(std::string_view name) {

@@ -14,7 +14,6 @@
 
 namespace engram::client {
 
-inline kj::TimePoint now() { return kj::systemPreciseMonotonicClock().now(); }
 inline std::uint32_t milliseconds_until(kj::TimePoint when) {
   auto left = when - now();
   return left <= 0 * kj::MILLISECONDS ? 0 : static_cast<std::uint32_t>(left / kj::MILLISECONDS);
@@ -63,11 +62,12 @@ class Client::Impl {
   /// To the node that owns the vertex, if there is a connection to it; else `live()`. Null: nothing is asked for by key or id.
   Live& live_for(const VertexRef* about);
   [[nodiscard]] bool is_live() const { return live_ != nullptr; }
-  /// Whether the connection with that number is there still.
-  [[nodiscard]] bool is_live(std::uint64_t generation);
-  void drop_live() { live_ = nullptr; }
-  /// Drops it only if it is there still.
+  /// The connection with that number, to whichever node; null: it is lost.
+  Live* find(std::uint64_t generation);
+  /// Drops the connection with that number if it is there still.
   void drop_live(std::uint64_t generation);
+  /// What is told of a call that was sent on that connection. To be asked for before the connection is dropped.
+  Status no_answer(std::uint64_t generation);
   /// An engine of several says that it cannot: the next attempt is made at another one.
   void leave_for(Code code, std::uint64_t generation);
   Status use_space(std::string_view name);
@@ -182,8 +182,8 @@ Result<T> Client::Impl::call(std::uint32_t timeout_ms, const VertexRef* about, M
         last = result->status();
         leave_for(last.code(), generation);
       } else {
+        last = no_answer(generation);
         drop_live(generation);
-        last = Status(Code::deadline_exceeded, "the engine at " + address() + " did not answer in time");
       }
     } catch (const kj::Exception& exception) {
       auto error = classify(exception);

@@ -11,8 +11,11 @@
 
 namespace engram::client {
 
+inline kj::TimePoint now() { return kj::systemPreciseMonotonicClock().now(); }
+
 /// Its number tells it from those before it, whichever node they were to.
 struct Live {
+  std::string address;
   kj::Own<Connection> connection;
   schema::Session::Client session;
   kj::Maybe<OpenSpace> space;   // null: Options::space is empty

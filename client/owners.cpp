@@ -11,8 +11,6 @@ constexpr auto longest_opening = 5 * kj::SECONDS;
 constexpr std::uint32_t first_pause_ms = 250;
 constexpr std::uint32_t longest_pause_ms = 10'000;
 
-kj::TimePoint now() { return kj::systemPreciseMonotonicClock().now(); }
-
 }  // namespace
 
 void Owners::learn(const ServerInfo& server) {
@@ -77,10 +75,10 @@ bool Owners::drop(std::uint64_t generation) {
   return false;
 }
 
-bool Owners::has(std::uint64_t generation) const {
-  return std::any_of(nodes_.begin(), nodes_.end(), [generation](const auto& node) {
-    return node.second.live != nullptr && node.second.live->generation == generation;
-  });
+Live* Owners::find(std::uint64_t generation) {
+  for (auto& [ordinal, node] : nodes_)
+    if (node.live != nullptr && node.live->generation == generation) return node.live.get();
+  return nullptr;
 }
 
 void Owners::clear() {

@@ -21,7 +21,8 @@ class Owners {
   Live* of(PartitionId partition);
   /// The connection with this number is lost: it is not tried again at once. False: there is none.
   bool drop(std::uint64_t generation);
-  [[nodiscard]] bool has(std::uint64_t generation) const;
+  /// The connection with this number; null: it is lost.
+  [[nodiscard]] Live* find(std::uint64_t generation);
   /// Ends them all, as they have another space open.
   void clear();
 

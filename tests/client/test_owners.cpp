@@ -135,6 +135,25 @@ TEST_CASE("an owner that is about to stop is left for the other node") {
   CHECK(pair.left.gets == 1);
 }
 
+TEST_CASE("a call that is not answered in time says which node did not answer") {
+  Pair pair;
+  Client client = pair.client();
+  std::string far = key_of(client, 1), near = key_of(client, 0);
+  read_until(client, far, pair.right.gets);
+  SECTION("the owner") {
+    pair.right.read_mishaps = {{Mishap::silence}};
+    CHECK_THAT(client.get(far, {}, 100).status().message(), Catch::Contains(pair.right.address()));
+  }
+  SECTION("the node that the client is connected to") {
+    pair.left.read_mishaps = {{Mishap::silence}};
+    CHECK_THAT(client.get(near, {}, 100).status().message(), Catch::Contains(pair.left.address()));
+  }
+  SECTION("a change") {
+    pair.left.submit_mishaps = {{Mishap::silence}};
+    CHECK_THAT(client.submit(one_vertex(near), 100).status.message(), Catch::Contains(pair.left.address()));
+  }
+}
+
 TEST_CASE("an address that leads to another node, or to another cluster, is not used") {
   Pair pair;
   SECTION("another cluster") { pair.right.map.cluster_id = "fedcba9876543210"; }
