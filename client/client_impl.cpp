@@ -109,24 +109,31 @@ Status Client::Impl::explain_unreachable(const Status& status) const {
 
 Status Client::Impl::ensure_live(kj::TimePoint deadline) {
   Backoff backoff(options_);
-  for (std::size_t failures = 0; live_ == nullptr;) {
-    auto status = connect_once(deadline);
-    if (status.ok()) break;
-    if (!is_passing(status.code())) return status;
-    if (++failures % servers_.size() == 0 && !pause(backoff, deadline)) return status;
-    at_ = (at_ + 1) % servers_.size();
+  while (live_ == nullptr) {
+    auto status = try_each_server(deadline);
+    if (!status.ok() && (!is_passing(status.code()) || !pause(backoff, deadline))) return status;
   }
   return {};
 }
 
+/// What one server refuses may be its own fault (a certificate, a file of tokens): only what all refuse is final.
 Status Client::Impl::try_each_server(kj::TimePoint deadline) {
-  Status status;
+  Status passing, refusal;
+  std::string refuser;
   for (std::size_t tried = 0; tried < servers_.size(); ++tried) {
-    status = connect_once(deadline);
-    if (!is_passing(status.code())) return status;
+    auto status = connect_once(deadline);
+    if (status.ok()) return status;
+    if (is_passing(status.code())) {
+      passing = status;
+    } else if (refusal.ok()) {
+      refusal = status;
+      refuser = address();
+    }
     at_ = (at_ + 1) % servers_.size();
   }
-  return status;
+  if (passing.ok()) return refusal;
+  if (refusal.ok()) return passing;
+  return {passing.code(), passing.message() + " " + refuser + " is there, but: " + refusal.message()};
 }
 
 Status Client::Impl::connect_once(kj::TimePoint deadline) {

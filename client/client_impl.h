@@ -56,7 +56,7 @@ class Client::Impl {
   Status ensure_live(kj::TimePoint deadline);
   /// One attempt to connect, to the server whose turn it is.
   Status connect_once(kj::TimePoint deadline);
-  /// One attempt to connect to each server, until one is there.
+  /// One attempt to connect to each server, until one is there. A code that is not passing: all of them refuse the client.
   Status try_each_server(kj::TimePoint deadline);
   Live& live();
   /// To the node that owns the vertex, if there is a connection to it; else `live()`. Null: nothing is asked for by key or id.

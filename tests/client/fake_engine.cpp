@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <netinet/in.h>
+
 #include <capnp/rpc-twoparty.h>
 #include <capnp/serialize.h>
 
@@ -246,8 +248,11 @@ FakeEngine::~FakeEngine() = default;
 std::string FakeEngine::address() const { return "127.0.0.1:" + std::to_string(impl->port); }
 
 void FakeEngine::listen() {
-  auto address = impl->io.provider->getNetwork().parseAddress("127.0.0.1", impl->port).wait(impl->io.waitScope);
-  impl->receiver = address->listen();
+  sockaddr_in loopback{};
+  loopback.sin_family = AF_INET;
+  loopback.sin_port = htons(static_cast<std::uint16_t>(impl->port));
+  loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  impl->receiver = impl->io.provider->getNetwork().getSockaddr(&loopback, sizeof loopback)->listen();
   impl->port = impl->receiver->getPort();
   impl->accepting = impl->accept_loop(*this).eagerlyEvaluate([](kj::Exception&&) {});
 }

@@ -123,6 +123,50 @@ TEST_CASE("a client that does not wait still tries each server that it was told 
   CHECK(client->server().node == 1);
 }
 
+TEST_CASE("a server that refuses the client, or has a bad certificate, does not keep it from the others") {
+  Pair pair;
+  pair.left.token = "another";
+  Options options;
+  options.server = pair.left.address() + "," + pair.right.address();
+  options.connect_wait_ms = 30'000;
+  options.random = [] { return 0; };
+  kj::Promise<void> comes_back = kj::READY_NOW;
+  SECTION("one that is there") {}
+  SECTION("one that is there, tried once") { options.connect_wait_ms = 0; }
+  SECTION("one that is away for a moment") {
+    pair.right.stop();
+    comes_back = pair.right.after_ms(100).then([&pair] { pair.right.listen(); }).eagerlyEvaluate(nullptr);
+  }
+  auto client = Client::connect(options);
+  INFO(client.status().message());
+  REQUIRE(client.ok());
+  CHECK(client->server().node == 1);
+}
+
+TEST_CASE("a client that every server refuses hears of it at once") {
+  Pair pair;
+  pair.left.token = pair.right.token = "another";
+  Options options;
+  options.server = pair.left.address() + "," + pair.right.address();
+  options.connect_wait_ms = 600'000;
+  CHECK(Client::connect(options).status().code() == Code::unauthenticated);
+  CHECK(pair.left.connections == 1);
+  CHECK(pair.right.connections == 1);
+}
+
+TEST_CASE("of a server that is away and one that refuses, both are told") {
+  Pair pair;
+  pair.left.token = "another";
+  pair.right.stop();
+  Options options;
+  options.server = pair.left.address() + "," + pair.right.address();
+  options.connect_wait_ms = 0;
+  auto status = Client::connect(options).status();
+  CHECK(status.code() == Code::unavailable);
+  CHECK_THAT(status.message(), Catch::Contains("no engine answers at " + pair.right.address()));
+  CHECK_THAT(status.message(), Catch::Contains(pair.left.address() + " is there, but: wrong token"));
+}
+
 TEST_CASE("an owner that is about to stop is left for the other node") {
   Pair pair;
   Client client = pair.client();
