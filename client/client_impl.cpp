@@ -163,8 +163,12 @@ void Client::Impl::take_in(Live live) {
   space_ = SpaceInfo();
   KJ_IF_MAYBE (space, live.space) space_ = space->info;
   live_ = kj::mv(live);
-  if (servers_.size() > 1) owners_.learn(server_);
+  learn_owners();
   map_due_ = now() + map_age;
+}
+
+void Client::Impl::learn_owners() {
+  if (servers_.size() > 1) owners_.learn(server_, live().space_id());
 }
 
 /// Asks for the map beside a call, so that none waits for it.
@@ -175,7 +179,7 @@ void Client::Impl::learn_again() {
                   .then([this](Result<ServerInfo>&& server) {
                     if (!server.ok()) return;
                     server_ = kj::mv(server.value());
-                    owners_.learn(server_);
+                    learn_owners();
                   })
                   .eagerlyEvaluate([](kj::Exception&&) {});  // the next call finds out
 }
@@ -213,7 +217,7 @@ Status Client::Impl::use_space(std::string_view name) {
   options_.space = name;
   space_ = opened->info;
   live().space = kj::mv(opened.value());
-  owners_.clear();
+  learn_owners();
   return {};
 }
 

@@ -142,6 +142,7 @@ class Client::Impl {
  private:
   [[nodiscard]] Status explain_unreachable(const Status& status) const;
   void take_in(Live live);
+  void learn_owners();
   void learn_again();
   [[nodiscard]] const std::string& address() const { return servers_[at_]; }
 

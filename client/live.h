@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <kj/async-io.h>
@@ -22,6 +23,11 @@ struct Live {
   kj::Maybe<schema::Admin::Client> admin;
   ServerInfo server;            // as it said when it was connected
   std::uint64_t generation = 0;
+
+  [[nodiscard]] std::optional<SpaceId> space_id() const {
+    KJ_IF_MAYBE (open, space) return open->info.id;
+    return std::nullopt;
+  }
 };
 using Greeted = Result<std::unique_ptr<Live>>;
 

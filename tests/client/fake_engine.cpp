@@ -175,7 +175,7 @@ struct FakeSession final : schema::Session::Server {
       return kj::READY_NOW;
     }
     results.initSpace().setName(name);
-    results.getSpace().setId(name == "default"_kj ? 0 : 42);
+    results.getSpace().setId(name == "default"_kj ? engine.default_space : 42);
     results.setReader(kj::heap<FakeReader>(engine));
     if (!engine.read_only) results.setWriter(kj::heap<FakeWriter>(engine));
     return kj::READY_NOW;

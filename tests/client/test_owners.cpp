@@ -198,16 +198,45 @@ TEST_CASE("a call that is not answered in time says which node did not answer") 
   }
 }
 
-TEST_CASE("an address that leads to another node, or to another cluster, is not used") {
+TEST_CASE("an address that leads to another node, another cluster or another space of that name is not used") {
   Pair pair;
   SECTION("another cluster") { pair.right.map.cluster_id = "fedcba9876543210"; }
   SECTION("another node") { pair.right.map.node = 2; }
+  SECTION("another space") { pair.right.default_space = 9; }
   Client client = pair.client();
   std::string far = key_of(client, 1);
   for (int i = 0; i < 300; ++i) (void)client.get(far);
   CHECK(pair.left.gets == 300);
   CHECK(pair.right.gets == 0);
   CHECK(pair.right.connections >= 1);  // it looked who is there
+}
+
+TEST_CASE("owners are asked anew for a space that was dropped and made again under its name") {
+  Pair pair;
+  Client client = pair.client(pair.left.address() + "," + pair.left.address());
+  std::string far = key_of(client, 1);
+  read_until(client, far, pair.right.gets);
+  pair.left.default_space = pair.right.default_space = 9;
+  pair.left.cut_connections();
+  REQUIRE(client.ping().ok());
+  CHECK(client.space().id == SpaceId{9});
+  pair.forget_counts();
+  read_until(client, far, pair.right.gets);
+  CHECK(pair.right.connections == 2);
+}
+
+TEST_CASE("a connection to an owner is kept though the node that tells the map does not know its address yet") {
+  Pair pair;
+  Client client = pair.client(pair.left.address() + "," + pair.left.address());
+  std::string far = key_of(client, 1);
+  read_until(client, far, pair.right.gets);
+  pair.left.map.nodes[1].address = "";
+  pair.left.cut_connections();  // as a node that starts again
+  REQUIRE(client.ping().ok());
+  pair.forget_counts();
+  for (int i = 0; i < 10; ++i) (void)client.get(far);
+  CHECK(pair.right.gets == 10);
+  CHECK(pair.left.gets == 0);
 }
 
 TEST_CASE("a map that changes is followed") {
