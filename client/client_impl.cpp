@@ -88,8 +88,10 @@ void Client::Impl::drop_live(std::uint64_t generation) {
   }
 }
 
-void Client::Impl::leave_for(Code code, std::uint64_t generation) {
-  if (code == Code::unavailable && servers_.size() > 1) drop_live(generation);
+void Client::Impl::leave_for(const Status& answer, std::uint64_t generation) {
+  // With a field it is about that, an index that is being built, and any other node would say the same.
+  bool about_node = answer.code() == Code::unavailable && answer.field().empty();
+  if (about_node && servers_.size() > 1) drop_live(generation);
 }
 
 bool Client::Impl::pause(Backoff& backoff, kj::TimePoint deadline) {

@@ -68,8 +68,8 @@ class Client::Impl {
   void drop_live(std::uint64_t generation);
   /// What is told of a call that was sent on that connection. To be asked for before the connection is dropped.
   Status no_answer(std::uint64_t generation);
-  /// An engine of several says that it cannot: the next attempt is made at another one.
-  void leave_for(Code code, std::uint64_t generation);
+  /// What an engine of several answered says that it is about to stop, say: the next attempt is made at another one.
+  void leave_for(const Status& answer, std::uint64_t generation);
   Status use_space(std::string_view name);
   /// An error if the client works on no space.
   [[nodiscard]] Status check_space() const;
@@ -181,7 +181,7 @@ Result<T> Client::Impl::call(std::uint32_t timeout_ms, const VertexRef* about, M
         if (result->ok() || !(is_passing(code) || (code == Code::deadline_exceeded && now() < deadline)))
           return kj::mv(*result);
         last = result->status();
-        leave_for(last.code(), generation);
+        leave_for(last, generation);
       } else {
         last = no_answer(generation);
         drop_live(generation);

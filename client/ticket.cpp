@@ -140,7 +140,7 @@ kj::Maybe<Outcome> Ticket::judge(Outcome answer) {
   if (answer.committed()) return finish(Fate::committed, kj::mv(answer));
   if (code == Code::deadline_exceeded || code == Code::unavailable || code == Code::cancelled) {
     unsure_ = true;
-    client_.leave_for(code, generation_);
+    client_.leave_for(last_, generation_);
     return nullptr;
   }
   if (code == Code::overloaded) return nullptr;

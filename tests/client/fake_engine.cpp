@@ -63,6 +63,7 @@ struct FakeReader final : schema::Reader::Server {
     if (mishap.kind == Mishap::silence) return kj::NEVER_DONE;
     if (mishap.kind == Mishap::answer) {
       reply.initError().setCode(mishap.code);
+      reply.getError().setField(mishap.field);
       return kj::READY_NOW;
     }
     if (mishap.kind != Mishap::none) {
@@ -102,6 +103,11 @@ struct FakeReader final : schema::Reader::Server {
     auto request = context.getParams().getRequest();
     auto cursor = request.getCursor();
     std::string from(reinterpret_cast<const char*>(cursor.begin()), cursor.size());
+    auto mishap = next(engine.read_mishaps);
+    if (mishap.kind == Mishap::answer) {
+      context.getResults().initError().setCode(mishap.code);
+      return kj::READY_NOW;
+    }
     return send_pages(context.getParams().getSink(), from, 0);
   }
 

@@ -28,6 +28,7 @@ struct Mishap {
   };
   Kind kind = none;
   schema::ErrorCode code = schema::ErrorCode::NONE;
+  const char* field = "";
 };
 
 struct Submitted {

@@ -198,6 +198,31 @@ TEST_CASE("a call that is not answered in time says which node did not answer") 
   }
 }
 
+TEST_CASE("a node that is about to stop is left for another one, one whose index is being built is not") {
+  Pair pair;
+  Client client = pair.client();
+  std::string near = key_of(client, 0);
+  SECTION("about to stop") {
+    pair.left.read_mishaps = {{Mishap::answer, schema::ErrorCode::UNAVAILABLE}};
+    (void)client.get(near);
+    CHECK(client.server().node == 1);
+  }
+  SECTION("about to stop, in the middle of a scan") {
+    pair.left.vertices["ada"] = pair.right.vertices["ada"] = {};
+    pair.left.read_mishaps = {{Mishap::answer, schema::ErrorCode::UNAVAILABLE}};
+    int seen = 0;
+    CHECK(client.scan({}, [&](ScanPage& page) { return seen += static_cast<int>(page.vertices.size()); }).ok());
+    CHECK(seen == 1);
+    CHECK(client.server().node == 1);
+  }
+  SECTION("an index is being built") {
+    pair.left.read_mishaps.assign(5, {Mishap::answer, schema::ErrorCode::UNAVAILABLE, "index"});
+    (void)client.get(near);
+    CHECK(pair.left.gets == 6);
+    CHECK(pair.left.connections == 1);
+  }
+}
+
 TEST_CASE("an address that leads to another node, another cluster or another space of that name is not used") {
   Pair pair;
   SECTION("another cluster") { pair.right.map.cluster_id = "fedcba9876543210"; }
