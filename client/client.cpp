@@ -54,7 +54,6 @@ Result<Client> Client::connect(Options options) {
   auto attempt_ms = options.timeout_ms;
   try {
     auto impl = std::make_unique<Impl>(std::move(options));
-    // Without a wait there is one attempt: `pause` refuses every step that would go over the deadline.
     auto status = wait_ms == 0 ? impl->try_each_server(now() + attempt_ms * kj::MILLISECONDS)
                                : impl->ensure_live(now() + wait_ms * kj::MILLISECONDS);
     if (!status.ok()) return status;

@@ -88,8 +88,10 @@ void Client::Impl::drop_live(std::uint64_t generation) {
   }
 }
 
-void Client::Impl::leave_for(Code code, std::uint64_t generation) {
-  if (code == Code::unavailable && servers_.size() > 1) drop_live(generation);
+void Client::Impl::leave_for(const Status& answer, std::uint64_t generation) {
+  // With a field it is about that, an index that is being built, and any other node would say the same.
+  bool about_node = answer.code() == Code::unavailable && answer.field().empty();
+  if (about_node && servers_.size() > 1) drop_live(generation);
 }
 
 bool Client::Impl::pause(Backoff& backoff, kj::TimePoint deadline) {
@@ -109,24 +111,31 @@ Status Client::Impl::explain_unreachable(const Status& status) const {
 
 Status Client::Impl::ensure_live(kj::TimePoint deadline) {
   Backoff backoff(options_);
-  for (std::size_t failures = 0; live_ == nullptr;) {
-    auto status = connect_once(deadline);
-    if (status.ok()) break;
-    if (!is_passing(status.code())) return status;
-    if (++failures % servers_.size() == 0 && !pause(backoff, deadline)) return status;
-    at_ = (at_ + 1) % servers_.size();
+  while (live_ == nullptr) {
+    auto status = try_each_server(deadline);
+    if (!status.ok() && (!is_passing(status.code()) || !pause(backoff, deadline))) return status;
   }
   return {};
 }
 
+/// What one server refuses may be its own fault (a certificate, a file of tokens): only what all refuse is final.
 Status Client::Impl::try_each_server(kj::TimePoint deadline) {
-  Status status;
+  Status passing, refusal;
+  std::string refuser;
   for (std::size_t tried = 0; tried < servers_.size(); ++tried) {
-    status = connect_once(deadline);
-    if (!is_passing(status.code())) return status;
+    auto status = connect_once(deadline);
+    if (status.ok()) return status;
+    if (is_passing(status.code())) {
+      passing = status;
+    } else if (refusal.ok()) {
+      refusal = status;
+      refuser = address();
+    }
     at_ = (at_ + 1) % servers_.size();
   }
-  return status;
+  if (passing.ok()) return refusal;
+  if (refusal.ok()) return passing;
+  return {passing.code(), passing.message() + " " + refuser + " is there, but: " + refusal.message()};
 }
 
 Status Client::Impl::connect_once(kj::TimePoint deadline) {
@@ -156,8 +165,12 @@ void Client::Impl::take_in(Live live) {
   space_ = SpaceInfo();
   KJ_IF_MAYBE (space, live.space) space_ = space->info;
   live_ = kj::mv(live);
-  if (servers_.size() > 1) owners_.learn(server_);
+  learn_owners();
   map_due_ = now() + map_age;
+}
+
+void Client::Impl::learn_owners() {
+  if (servers_.size() > 1) owners_.learn(server_, live().space_id());
 }
 
 /// Asks for the map beside a call, so that none waits for it.
@@ -168,7 +181,7 @@ void Client::Impl::learn_again() {
                   .then([this](Result<ServerInfo>&& server) {
                     if (!server.ok()) return;
                     server_ = kj::mv(server.value());
-                    owners_.learn(server_);
+                    learn_owners();
                   })
                   .eagerlyEvaluate([](kj::Exception&&) {});  // the next call finds out
 }
@@ -187,11 +200,17 @@ Live& Client::Impl::live_for(const VertexRef* about) {
   return live();
 }
 
-bool Client::Impl::is_live(std::uint64_t generation) {
+Live* Client::Impl::find(std::uint64_t generation) {
   KJ_IF_MAYBE (live, live_) {
-    if (live->generation == generation) return true;
+    if (live->generation == generation) return live;
   }
-  return owners_.has(generation);
+  return owners_.find(generation);
+}
+
+Status Client::Impl::no_answer(std::uint64_t generation) {
+  const Live* asked = find(generation);
+  std::string engine = asked == nullptr ? "the engine" : "the engine at " + asked->address;
+  return {Code::deadline_exceeded, engine + " did not answer in time"};
 }
 
 Status Client::Impl::use_space(std::string_view name) {
@@ -200,7 +219,7 @@ Status Client::Impl::use_space(std::string_view name) {
   options_.space = name;
   space_ = opened->info;
   live().space = kj::mv(opened.value());
-  owners_.clear();
+  learn_owners();
   return {};
 }
 

@@ -14,7 +14,6 @@
 
 namespace engram::client {
 
-inline kj::TimePoint now() { return kj::systemPreciseMonotonicClock().now(); }
 inline std::uint32_t milliseconds_until(kj::TimePoint when) {
   auto left = when - now();
   return left <= 0 * kj::MILLISECONDS ? 0 : static_cast<std::uint32_t>(left / kj::MILLISECONDS);
@@ -57,19 +56,20 @@ class Client::Impl {
   Status ensure_live(kj::TimePoint deadline);
   /// One attempt to connect, to the server whose turn it is.
   Status connect_once(kj::TimePoint deadline);
-  /// One attempt to connect to each server, until one is there.
+  /// One attempt to connect to each server, until one is there. A code that is not passing: all of them refuse the client.
   Status try_each_server(kj::TimePoint deadline);
   Live& live();
   /// To the node that owns the vertex, if there is a connection to it; else `live()`. Null: nothing is asked for by key or id.
   Live& live_for(const VertexRef* about);
   [[nodiscard]] bool is_live() const { return live_ != nullptr; }
-  /// Whether the connection with that number is there still.
-  [[nodiscard]] bool is_live(std::uint64_t generation);
-  void drop_live() { live_ = nullptr; }
-  /// Drops it only if it is there still.
+  /// The connection with that number, to whichever node; null: it is lost.
+  Live* find(std::uint64_t generation);
+  /// Drops the connection with that number if it is there still.
   void drop_live(std::uint64_t generation);
-  /// An engine of several says that it cannot: the next attempt is made at another one.
-  void leave_for(Code code, std::uint64_t generation);
+  /// What is told of a call that was sent on that connection. To be asked for before the connection is dropped.
+  Status no_answer(std::uint64_t generation);
+  /// What an engine of several answered says that it is about to stop, say: the next attempt is made at another one.
+  void leave_for(const Status& answer, std::uint64_t generation);
   Status use_space(std::string_view name);
   /// An error if the client works on no space.
   [[nodiscard]] Status check_space() const;
@@ -142,6 +142,7 @@ class Client::Impl {
  private:
   [[nodiscard]] Status explain_unreachable(const Status& status) const;
   void take_in(Live live);
+  void learn_owners();
   void learn_again();
   [[nodiscard]] const std::string& address() const { return servers_[at_]; }
 
@@ -180,10 +181,10 @@ Result<T> Client::Impl::call(std::uint32_t timeout_ms, const VertexRef* about, M
         if (result->ok() || !(is_passing(code) || (code == Code::deadline_exceeded && now() < deadline)))
           return kj::mv(*result);
         last = result->status();
-        leave_for(last.code(), generation);
+        leave_for(last, generation);
       } else {
+        last = no_answer(generation);
         drop_live(generation);
-        last = Status(Code::deadline_exceeded, "the engine at " + address() + " did not answer in time");
       }
     } catch (const kj::Exception& exception) {
       auto error = classify(exception);

@@ -16,17 +16,18 @@ kj::Promise<MaybeSpace> open_named_space(schema::Session::Client session, const 
 }
 
 /// Asks for all at once: one round trip.
-kj::Promise<Greeted> introduce(kj::Own<Connection> connection, schema::Session::Client session, const std::string& space) {
+kj::Promise<Greeted> introduce(std::string address, kj::Own<Connection> connection, schema::Session::Client session,
+                               const std::string& space) {
   auto info = server_info(session);
   auto opened = open_named_space(session, space);
-  return info.then([session, opened = kj::mv(opened), connection = kj::mv(connection)](
+  return info.then([address = std::move(address), session, opened = kj::mv(opened), connection = kj::mv(connection)](
                        Result<ServerInfo>&& server) mutable -> kj::Promise<Greeted> {
     if (!server.ok()) return Greeted(server.status());
-    return opened.then([session, connection = kj::mv(connection), server = kj::mv(server.value())](
-                           MaybeSpace&& space) mutable -> Greeted {
+    return opened.then([address = std::move(address), session, connection = kj::mv(connection),
+                        server = kj::mv(server.value())](MaybeSpace&& space) mutable -> Greeted {
       if (!space.ok()) return space.status();
-      return std::make_unique<Live>(
-          Live{kj::mv(connection), session, kj::mv(space.value()), nullptr, kj::mv(server), 0});
+      return std::make_unique<Live>(Live{std::move(address), kj::mv(connection), session, kj::mv(space.value()), nullptr,
+                                         kj::mv(server), 0});
     });
   });
 }
@@ -35,14 +36,15 @@ kj::Promise<Greeted> introduce(kj::Own<Connection> connection, schema::Session::
 
 kj::Promise<Greeted> greet(kj::AsyncIoProvider& provider, const std::string& server, const Options& options) {
   return Connection::connect(provider, server, options.tls)
-      .then([token = options.token, space = options.space](Result<kj::Own<Connection>>&& connected) -> kj::Promise<Greeted> {
+      .then([server, token = options.token,
+             space = options.space](Result<kj::Own<Connection>>&& connected) -> kj::Promise<Greeted> {
         if (!connected.ok()) return Greeted(connected.status());
         auto connection = kj::mv(connected.value());
         auto authenticated = connection->authenticate(token);
         return authenticated.then(
-            [space, connection = kj::mv(connection)](Result<Access>&& access) mutable -> kj::Promise<Greeted> {
+            [server, space, connection = kj::mv(connection)](Result<Access>&& access) mutable -> kj::Promise<Greeted> {
               if (!access.ok()) return Greeted(access.status());
-              return introduce(kj::mv(connection), access->session, space);
+              return introduce(server, kj::mv(connection), access->session, space);
             });
       });
 }

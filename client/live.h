@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <kj/async-io.h>
@@ -11,14 +12,22 @@
 
 namespace engram::client {
 
+inline kj::TimePoint now() { return kj::systemPreciseMonotonicClock().now(); }
+
 /// Its number tells it from those before it, whichever node they were to.
 struct Live {
+  std::string address;
   kj::Own<Connection> connection;
   schema::Session::Client session;
   kj::Maybe<OpenSpace> space;   // null: Options::space is empty
   kj::Maybe<schema::Admin::Client> admin;
   ServerInfo server;            // as it said when it was connected
   std::uint64_t generation = 0;
+
+  [[nodiscard]] std::optional<SpaceId> space_id() const {
+    KJ_IF_MAYBE (open, space) return open->info.id;
+    return std::nullopt;
+  }
 };
 using Greeted = Result<std::unique_ptr<Live>>;
 

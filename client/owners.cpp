@@ -11,21 +11,24 @@ constexpr auto longest_opening = 5 * kj::SECONDS;
 constexpr std::uint32_t first_pause_ms = 250;
 constexpr std::uint32_t longest_pause_ms = 10'000;
 
-kj::TimePoint now() { return kj::systemPreciseMonotonicClock().now(); }
-
 }  // namespace
 
-void Owners::learn(const ServerInfo& server) {
+void Owners::learn(const ServerInfo& server, std::optional<SpaceId> space) {
+  if (space != space_) nodes_.clear();
   for (auto node = nodes_.begin(); node != nodes_.end();) {
-    auto same = std::find_if(server.nodes.begin(), server.nodes.end(), [&](const NodeAddress& other) {
-      return other.ordinal == node->first && other.address == node->second.address;
-    });
+    auto told = std::find_if(server.nodes.begin(), server.nodes.end(),
+                             [&](const NodeAddress& other) { return other.ordinal == node->first; });
+    bool gone = told == server.nodes.end() || node->first == server.node;
     // A connection holds for as long as it does; one that is being made to where nobody is any more is not wanted.
-    node = same != server.nodes.end() && node->first != server.node ? std::next(node) : nodes_.erase(node);
+    bool moved = !gone && node->second.live == nullptr && !told->address.empty() &&
+                 told->address != node->second.address;
+    node = gone || moved ? nodes_.erase(node) : std::next(node);
   }
+  // A node that has just started does not know where the others are: that is no news of them.
   for (const NodeAddress& other : server.nodes)
-    if (other.ordinal != server.node) nodes_[other.ordinal].address = other.address;
+    if (other.ordinal != server.node && !other.address.empty()) nodes_[other.ordinal].address = other.address;
   map_ = server;
+  space_ = space;
 }
 
 Live* Owners::of(PartitionId partition) {
@@ -40,10 +43,11 @@ Live* Owners::of(PartitionId partition) {
 }
 
 void Owners::open(std::uint32_t ordinal, Node& node) {
-  // It may be another engine that has this address, seen from here: only a node of this cluster, and that one, will do.
+  // It may be another engine that has this address, seen from here: only a node of this cluster, and that one, will do. And
+  // since a space may have been dropped and made again under its name, only the space that the home node has open.
   auto checked = greet(*loop_.provider, node.address, options_).then([this, ordinal, &node](Greeted&& greeted) {
     bool right = greeted.ok() && greeted.value()->server.node == ordinal &&
-                 greeted.value()->server.cluster_id == map_.cluster_id;
+                 greeted.value()->server.cluster_id == map_.cluster_id && greeted.value()->space_id() == space_;
     if (!right) return fail(node);
     node.live = kj::mv(greeted.value());
     node.live->generation = ++number_;
@@ -77,15 +81,10 @@ bool Owners::drop(std::uint64_t generation) {
   return false;
 }
 
-bool Owners::has(std::uint64_t generation) const {
-  return std::any_of(nodes_.begin(), nodes_.end(), [generation](const auto& node) {
-    return node.second.live != nullptr && node.second.live->generation == generation;
-  });
-}
-
-void Owners::clear() {
-  nodes_.clear();
-  learn(ServerInfo(map_));
+Live* Owners::find(std::uint64_t generation) {
+  for (auto& [ordinal, node] : nodes_)
+    if (node.live != nullptr && node.live->generation == generation) return node.live.get();
+  return nullptr;
 }
 
 }  // namespace engram::client

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 
 #include "client/live.h"
 
@@ -15,15 +16,15 @@ class Owners {
   Owners(const Options& options, kj::AsyncIoContext& loop, std::uint64_t& number)
       : options_(options), loop_(loop), number_(number) {}
 
-  /// The map as a node of the cluster told it; `home` is the node that all else goes to. Another map is followed.
-  void learn(const ServerInfo& server);
+  /// The map as the home node, to which all else goes, told it, and the space that is open there. Another map is followed;
+  /// another space ends all connections, as they have the one before open.
+  void learn(const ServerInfo& server, std::optional<SpaceId> space);
   /// Null: its owner is the home node or not known, or the connection is not there yet. It is being made then.
   Live* of(PartitionId partition);
   /// The connection with this number is lost: it is not tried again at once. False: there is none.
   bool drop(std::uint64_t generation);
-  [[nodiscard]] bool has(std::uint64_t generation) const;
-  /// Ends them all, as they have another space open.
-  void clear();
+  /// The connection with this number; null: it is lost.
+  [[nodiscard]] Live* find(std::uint64_t generation);
 
  private:
   struct Node {
@@ -43,6 +44,7 @@ class Owners {
   kj::AsyncIoContext& loop_;
   std::uint64_t& number_;
   ServerInfo map_;
+  std::optional<SpaceId> space_;
   std::map<std::uint32_t, Node> nodes_;  // by ordinal, without the home node
 };
 

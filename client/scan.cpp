@@ -158,6 +158,7 @@ Result<std::string> Client::scan(const ScanQuery& first_query, const std::functi
     if (state->end.status.ok()) return state->end_cursor.empty() ? query.cursor : state->end_cursor;
     bool worth_repeating = state->end.failure == Failure::lost || is_passing(state->end.status.code());
     if (!worth_repeating) return state->end.status;
+    impl_->leave_for(state->end.status, generation);
     if (progressed) {
       deadline = impl_->deadline_of(page_timeout_ms);
       backoff = Backoff(impl_->options());

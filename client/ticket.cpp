@@ -51,7 +51,7 @@ void Ticket::encode(std::uint64_t sequence) {
 }
 
 void Ticket::send_if_stale() {
-  if (!client_.is_live() || attempts_ == 0 || client_.is_live(generation_)) return;
+  if (!client_.is_live() || attempts_ == 0 || client_.find(generation_) != nullptr) return;
   unsure_ = true;
   send();
 }
@@ -124,7 +124,7 @@ Outcome Ticket::settle() {
       KJ_IF_MAYBE (found, answer) {
         outcome = judge(kj::mv(*found));
       } else {
-        outcome = judge(CallError{Failure::lost, Status(Code::deadline_exceeded, "the engine did not answer in time")});
+        outcome = judge(CallError{Failure::lost, client_.no_answer(generation_)});
       }
     } catch (const kj::Exception& error) {
       outcome = judge(classify(error));
@@ -140,7 +140,7 @@ kj::Maybe<Outcome> Ticket::judge(Outcome answer) {
   if (answer.committed()) return finish(Fate::committed, kj::mv(answer));
   if (code == Code::deadline_exceeded || code == Code::unavailable || code == Code::cancelled) {
     unsure_ = true;
-    client_.leave_for(code, generation_);
+    client_.leave_for(last_, generation_);
     return nullptr;
   }
   if (code == Code::overloaded) return nullptr;

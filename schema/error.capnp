@@ -23,7 +23,8 @@ enum ErrorCode {
   permissionDenied @15;     # The session's role or its list of spaces does not allow this.
   unauthenticated @16;      # No token, or a wrong one.
   diskFull @17;             # No room to log or to write back; reads go on. Free space, then retry.
-  unavailable @18;          # The partition is starting, stopping or gone; retry.
+  unavailable @18;          # The partition is starting, stopping or gone: retry, with another node if there is one. With a
+                            # `field` it is about that ("index": it is being built), and every node says the same.
   unsupported @19;          # The engine does not know this command or option (a newer client?).
   notIndexed @20;           # The property was not declared as indexed.
   sessionExpired @21;       # The sequence is older than what the session table still remembers.

@@ -159,13 +159,20 @@ kj::Promise<BatchedMessageStream::Arrived> BatchedMessageStream::read_large(std:
   std::size_t have = read_end_ - read_begin_;
   std::memcpy(bytes.begin(), read_buffer_.asBytes().begin() + read_begin_, have);
   read_begin_ = read_end_ = 0;
-  std::size_t missing = bytes.size() - have;
-  return stream_.tryRead(bytes.begin() + have, missing, missing)
-      .then([this, missing, options, message = kj::mv(message)](std::size_t count) mutable -> Arrived {
-        received_bytes_ += count;
-        if (count < missing) kj::throwFatalException(cut_short());
-        return arrived(kj::mv(message), options);
-      });
+  return read_rest(bytes.slice(have, bytes.size())).then([this, options, message = kj::mv(message)]() mutable -> Arrived {
+    return arrived(kj::mv(message), options);
+  });
+}
+
+/// Piece by piece, as they come, so that `received_bytes` tells a slow message from none.
+kj::Promise<void> BatchedMessageStream::read_rest(kj::ArrayPtr<kj::byte> missing) {
+  if (missing.size() == 0) return kj::READY_NOW;
+  auto read = stream_.tryRead(missing.begin(), 1, missing.size());
+  return read.then([this, missing](std::size_t count) mutable -> kj::Promise<void> {
+    if (count == 0) kj::throwFatalException(cut_short());
+    received_bytes_ += count;
+    return read_rest(missing.slice(count, missing.size()));
+  });
 }
 
 kj::Promise<void> BatchedMessageStream::gate_opens() {

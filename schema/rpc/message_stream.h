@@ -62,6 +62,7 @@ class BatchedMessageStream final : public capnp::MessageStream {
   kj::Promise<Arrived> read_next(capnp::ReaderOptions options);
   kj::Promise<Arrived> read_more(std::size_t message_words, capnp::ReaderOptions options);
   kj::Promise<Arrived> read_large(std::size_t message_words, capnp::ReaderOptions options);
+  kj::Promise<void> read_rest(kj::ArrayPtr<kj::byte> missing);
   Arrived take_message(std::size_t message_words, capnp::ReaderOptions options);
   capnp::MessageReaderAndFds arrived(kj::Array<capnp::word> message, capnp::ReaderOptions options);
   void count_questions(capnp::MessageReader& message);

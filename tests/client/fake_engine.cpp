@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <netinet/in.h>
+
 #include <capnp/rpc-twoparty.h>
 #include <capnp/serialize.h>
 
@@ -61,6 +63,7 @@ struct FakeReader final : schema::Reader::Server {
     if (mishap.kind == Mishap::silence) return kj::NEVER_DONE;
     if (mishap.kind == Mishap::answer) {
       reply.initError().setCode(mishap.code);
+      reply.getError().setField(mishap.field);
       return kj::READY_NOW;
     }
     if (mishap.kind != Mishap::none) {
@@ -100,6 +103,11 @@ struct FakeReader final : schema::Reader::Server {
     auto request = context.getParams().getRequest();
     auto cursor = request.getCursor();
     std::string from(reinterpret_cast<const char*>(cursor.begin()), cursor.size());
+    auto mishap = next(engine.read_mishaps);
+    if (mishap.kind == Mishap::answer) {
+      context.getResults().initError().setCode(mishap.code);
+      return kj::READY_NOW;
+    }
     return send_pages(context.getParams().getSink(), from, 0);
   }
 
@@ -173,7 +181,7 @@ struct FakeSession final : schema::Session::Server {
       return kj::READY_NOW;
     }
     results.initSpace().setName(name);
-    results.getSpace().setId(name == "default"_kj ? 0 : 42);
+    results.getSpace().setId(name == "default"_kj ? engine.default_space : 42);
     results.setReader(kj::heap<FakeReader>(engine));
     if (!engine.read_only) results.setWriter(kj::heap<FakeWriter>(engine));
     return kj::READY_NOW;
@@ -246,8 +254,11 @@ FakeEngine::~FakeEngine() = default;
 std::string FakeEngine::address() const { return "127.0.0.1:" + std::to_string(impl->port); }
 
 void FakeEngine::listen() {
-  auto address = impl->io.provider->getNetwork().parseAddress("127.0.0.1", impl->port).wait(impl->io.waitScope);
-  impl->receiver = address->listen();
+  sockaddr_in loopback{};
+  loopback.sin_family = AF_INET;
+  loopback.sin_port = htons(static_cast<std::uint16_t>(impl->port));
+  loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  impl->receiver = impl->io.provider->getNetwork().getSockaddr(&loopback, sizeof loopback)->listen();
   impl->port = impl->receiver->getPort();
   impl->accepting = impl->accept_loop(*this).eagerlyEvaluate([](kj::Exception&&) {});
 }

@@ -28,6 +28,7 @@ struct Mishap {
   };
   Kind kind = none;
   schema::ErrorCode code = schema::ErrorCode::NONE;
+  const char* field = "";
 };
 
 struct Submitted {
@@ -56,6 +57,7 @@ struct FakeEngine {
   int connections = 0;
   int gets = 0;
   ServerInfo map;                     // what it tells of its cluster: node, cluster_id, nodes, owners
+  std::uint64_t default_space = 0;    // the id of the space "default"
   int late_ms = 0;
   int scan_cut_after_pages = 0;       // cut the connection behind so many pages, once
   bool read_only = false;

@@ -52,6 +52,7 @@ inline void check_index(SimulatedCluster& node, const ModelSpace& space, const M
   INFO("index " << index.first << "." << index.second << " of " << space.name << ", " << least << " to " << most);
   auto found = look_up(node, space.route, index, least, most);
   for (int ticks = 0; found.status().code() == Code::unavailable && ticks < 20; ++ticks) {
+    CHECK(found.status().field() == "index");  // by which clients know that no other node would answer
     node.tick(100);
     found = look_up(node, space.route, index, least, most);
   }
