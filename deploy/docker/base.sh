@@ -9,7 +9,7 @@ set -euo pipefail
 
 case ${1:-} in
   '' | -*)
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
