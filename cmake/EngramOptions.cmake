@@ -12,7 +12,7 @@ find_program(ENGRAM_CCACHE ccache)
 if(ENGRAM_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}  # two working trees of one commit share what was compiled
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}  # paths below it count as relative: the same sources elsewhere are found in the cache
       ${ENGRAM_CCACHE})
 endif()
 

@@ -9,7 +9,7 @@ set -euo pipefail
 
 case ${1:-} in
   '' | -*)
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
@@ -36,6 +36,6 @@ trap 'rm -rf "$tree"' EXIT
 debootstrap --variant=minbase ${packages:+--include="${packages// /,}"} "$suite" "$tree/root" "$mirror"
 # Updates and security fixes, if this machine has them.
 awk '$4 == "Debian" { print "deb", $1, $2, $3 }' <<<"$targets" >"$tree/root/etc/apt/sources.list"
-rm -rf "$tree"/root/var/cache/apt/archives/*.deb "$tree"/root/var/lib/apt/lists/*
+rm -rf "$tree/root/var/cache/apt/archives"/*.deb "$tree/root/var/lib/apt/lists"/*
 tar --numeric-owner -C "$tree/root" -cf "$archive.part" .
 mv "$archive.part" "$archive"

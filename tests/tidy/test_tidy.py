@@ -36,7 +36,15 @@ class FileRules(unittest.TestCase):
 
     def test_unfinished_work(self):
         self.assertIn("finish it", messages("docs/a.md", "TO" + "DO: more\n")[0])
-        self.assertIn("one machine", messages("tools/up", "cd /" + "work/main\n")[0])
+
+    def test_paths_of_one_machine(self):
+        for folder in ("home/eve", "Users/eve", "root", "work", "workspace", "workspaces"):
+            for before in ("", "cd ", 'path = "', "file:", "prefix="):
+                found = messages("tools/up", f"{before}/{folder}/engram\n")
+                self.assertIn("one machine", "".join(found), f"{before}/{folder}")
+        for good in ("/home/ada/graphs", "/srv/engram", "/app/persistence", "$tree/root/var", "./work/a", "~/work/a",
+                     "<caf/io/network/scribe.hpp>", "${HOME}/work/a", "home/eve/a"):
+            self.assertEqual(messages("docs/a.md", good + "\n"), [], good)
 
     def test_what_others_wrote_is_not_looked_at(self):
         for path in ["LICENSE", "data/air-routes/nodes.csv", "tests/fuzz/corpus/csv/1", "console/package-lock.json"]:

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What tools/up, tools/test and tools/bench share. Sourced, not run; sets `top` and goes there.
+script=$(realpath "$0")
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top"
 export NINJA_STATUS='[%f/%t %es] '
@@ -8,6 +9,11 @@ say() { printf '\n== %s\n' "$*"; }
 fail() {
   printf 'error: %s\n' "$*" >&2
   exit 1
+}
+
+# The help of a script is the comment that it begins with.
+show_help() {
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"
 }
 
 # Ninja's progress as a log keeps it: every fiftieth step, and all that is no step.

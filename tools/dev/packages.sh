@@ -27,7 +27,7 @@ test_packages=(
 image_test_packages=(docker.io docker-compose debootstrap iproute2 binutils python3)
 
 usage() {
-  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 
