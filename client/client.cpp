@@ -126,7 +126,8 @@ Result<Vertex> Client::get(const VertexRef& vertex, const Projection& projection
 Result<std::vector<Edge>> Client::get_edges(std::span<const EdgeKey> edges, const Projection& projection,
                                             std::uint32_t timeout_ms) {
   VertexRef source(edges.empty() ? std::string() : edges.front().source);
-  return impl_->read<std::vector<Edge>>(timeout_ms, edges.empty() ? nullptr : &source, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
+  const VertexRef* about = edges.empty() ? nullptr : &source;
+  return impl_->read<std::vector<Edge>>(timeout_ms, about, [&](schema::Reader::Client reader, std::uint32_t limit_ms) {
     return client::get_edges(kj::mv(reader), edges, projection, limit_ms);
   });
 }

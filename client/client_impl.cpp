@@ -12,6 +12,9 @@ namespace {
 // What was given up as unknown is remembered for ask_again, so many of them.
 constexpr std::size_t max_given_up = 1024;
 
+// The least silence that ends a connection: a node that is busy may take a while to answer a ping.
+constexpr auto shortest_silence = 500 * kj::MILLISECONDS;
+
 constexpr auto map_age = 5 * kj::SECONDS;  // of what is known of owners
 
 std::uint64_t system_random() {
@@ -94,6 +97,27 @@ void Client::Impl::leave_for(const Status& answer, std::uint64_t generation) {
   if (about_node && servers_.size() > 1) drop_live(generation);
 }
 
+/// Of several servers each has a share of the time that is left, so that a silent one leaves enough for another.
+Client::Impl::Wait Client::Impl::begin_wait(std::uint64_t generation, kj::TimePoint deadline) {
+  auto begins = now();
+  auto share = std::max(deadline - begins, 0 * kj::NANOSECONDS) / static_cast<unsigned>(servers_.size());
+  auto silence = std::min(options_.attempt_timeout_ms * kj::MILLISECONDS, std::max(share, shortest_silence));
+  if (Live* live = find(generation); live != nullptr) live->silence.begin(*live->connection);
+  return {generation, begins, deadline, silence / Silence::steps};
+}
+
+kj::Promise<Failure> Client::Impl::watch(Wait wait) {
+  auto next = std::min(wait.looked + wait.step, wait.deadline);
+  // An absolute time, and only then what is in the socket already: see `limited`.
+  return timer().atTime(next).then([] { return kj::evalLast([] {}); }).then([this, wait, next]() -> kj::Promise<Failure> {
+    Live* live = find(wait.generation);   // null: its calls end by themselves
+    if (live != nullptr && live->silence.look(*live->connection, next - wait.looked, wait.step)) return Failure::lost;
+    if (next >= wait.deadline) return Failure::late;
+    bool stood_still = now() - next >= wait.step;
+    return watch({wait.generation, stood_still ? now() : next, wait.deadline, wait.step});
+  });
+}
+
 bool Client::Impl::pause(Backoff& backoff, kj::TimePoint deadline) {
   auto until = now() + backoff.next_ms(options_.random()) * kj::MILLISECONDS;
   if (until >= deadline) return false;
@@ -141,7 +165,8 @@ Status Client::Impl::try_each_server(kj::TimePoint deadline) {
 Status Client::Impl::connect_once(kj::TimePoint deadline) {
   auto& scope = wait_scope();
   // A node that does not answer must not take the time in which another one would.
-  auto limit = now() + attempt_ms(deadline) * kj::MILLISECONDS / static_cast<unsigned>(servers_.size());
+  auto attempt_ms = std::max(1U, std::min(milliseconds_until(deadline), options_.attempt_timeout_ms));
+  auto limit = now() + attempt_ms * kj::MILLISECONDS / static_cast<unsigned>(servers_.size());
   try {
     // The whole greeting is one promise, so that one deadline holds for all of it.
     auto answer = limited(greet(*loop_->provider, address(), options_), limit).wait(scope);

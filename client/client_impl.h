@@ -7,6 +7,7 @@
 #include <string>
 
 #include <kj/async-io.h>
+#include <kj/one-of.h>
 
 #include "client/batch_impl.h"
 #include "client/live.h"
@@ -33,10 +34,11 @@ class Backoff {
   std::uint32_t max_ms_;
 };
 
-/// What the end of a wait was: an answer (of the engine or a made-up status), or a connection that is gone.
+/// How a call ended without an answer that is worth the name.
 enum class Failure {
-  answered,        // the engine said so
-  lost,            // the connection broke or was silent: whatever was sent may have arrived
+  answered,        // the engine failed, and said so
+  lost,            // the connection broke or is silent: whatever was sent may have arrived
+  late,            // its time is over. Its node is there: whatever was sent has arrived, or will
   refused,         // the engine's RPC layer refused the call: it was not executed
 };
 struct CallError {
@@ -77,11 +79,21 @@ class Client::Impl {
   /// Waits out one back-off step. False: the deadline comes first.
   bool pause(Backoff& backoff, kj::TimePoint deadline);
 
-  /// Null: not there in time.
+  /// Waits for the answer to what was sent on that connection. Without one it ends at the deadline (`late`), or before, when
+  /// the connection is silent (`lost`).
   template <typename T>
-  kj::Maybe<T> wait_until(kj::Promise<T> promise, kj::TimePoint when) {
-    return limited(kj::mv(promise), when).wait(loop_->waitScope);
+  kj::OneOf<T, CallError> wait_for_answer(kj::Promise<T> promise, std::uint64_t generation, kj::TimePoint deadline) {
+    using Ended = kj::OneOf<T, CallError>;
+    auto given_up = watch(begin_wait(generation, deadline)).then([this, generation](Failure failure) -> Ended {
+      return CallError{failure, no_answer(generation)};
+    });
+    return promise
+        .then([](T&& answer) -> Ended { return kj::mv(answer); },
+              [](kj::Exception&& error) -> Ended { return classify(error); })
+        .exclusiveJoin(kj::mv(given_up))
+        .wait(wait_scope());
   }
+  /// Null: not there in time.
   template <typename T>
   kj::Promise<kj::Maybe<T>> limited(kj::Promise<T> promise, kj::TimePoint when) {
     // An absolute time: the loop's own idea of now is as old as its last turn. When a loop that stood still goes on, the
@@ -90,7 +102,7 @@ class Client::Impl {
     return promise.then([](T&& value) -> kj::Maybe<T> { return kj::mv(value); }).exclusiveJoin(kj::mv(late));
   }
 
-  /// Runs `make_call(live, attempt_ms)` until it gives an answer that repeating would not change, or the deadline is there.
+  /// Runs `make_call(live, limit_ms)` until it gives an answer that repeating would not change, or the deadline is there.
   /// `about`: see `live_for`.
   template <typename T, typename MakeCall>
   Result<T> call(std::uint32_t timeout_ms, const VertexRef* about, MakeCall make_call);
@@ -99,7 +111,7 @@ class Client::Impl {
     return call<T>(timeout_ms, nullptr, kj::mv(make_call));
   }
 
-  /// The same for a read of the space: `make_call(reader, attempt_ms)`.
+  /// The same for a read of the space: `make_call(reader, limit_ms)`.
   template <typename T, typename MakeCall>
   Result<T> read(std::uint32_t timeout_ms, const VertexRef* about, MakeCall make_call) {
     if (auto status = check_space(); !status.ok()) return status;
@@ -108,16 +120,16 @@ class Client::Impl {
     });
   }
 
-  /// How long to wait for an answer to a call that was given `attempt_ms`: the engine answers deadlines by itself.
-  [[nodiscard]] kj::TimePoint patience(std::uint32_t attempt_ms) const {
-    return now() + (attempt_ms + options_.backoff_max_ms) * kj::MILLISECONDS;
-  }
   [[nodiscard]] kj::TimePoint deadline_of(std::uint32_t timeout_ms) const {
     return now() + (timeout_ms == 0 ? options_.timeout_ms : timeout_ms) * kj::MILLISECONDS;
   }
-  [[nodiscard]] std::uint32_t attempt_ms(kj::TimePoint deadline) const {
-    return std::max(1U, std::min(milliseconds_until(deadline), options_.attempt_timeout_ms));
+  /// What an engine is told that a call may take: nearly all that is left, so that its own answer, which says how far it came,
+  /// is here in time.
+  [[nodiscard]] static std::uint32_t engine_ms(kj::TimePoint deadline) {
+    auto left_ms = milliseconds_until(deadline);
+    return std::max(1U, left_ms - std::min(left_ms / 5, longest_way_back_ms));
   }
+  static constexpr std::uint32_t longest_way_back_ms = 300;  // an engine waits a little for partitions that are just answering
 
   // --- The session that makes changes safe to repeat
   std::uint64_t begin_sequence();
@@ -132,6 +144,11 @@ class Client::Impl {
   /// The engine no longer knows the session: later changes use a new one.
   void renew_session();
 
+  /// An engine has limits of its own: its time for a call may be over when the caller's is not.
+  [[nodiscard]] static bool is_early(Code code, kj::TimePoint deadline) {
+    return code == Code::deadline_exceeded && milliseconds_until(deadline) > 2 * longest_way_back_ms;
+  }
+
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] const ServerInfo& server() const { return server_; }
   [[nodiscard]] const SpaceInfo& space() const { return space_; }
@@ -140,6 +157,17 @@ class Client::Impl {
   kj::WaitScope& wait_scope() { return loop_->waitScope; }
 
  private:
+  /// A wait for an answer on the connection with that number, and how it is looked at whether the node is there still.
+  struct Wait {
+    std::uint64_t generation;
+    kj::TimePoint looked;
+    kj::TimePoint deadline;
+    kj::Duration step;
+  };
+  Wait begin_wait(std::uint64_t generation, kj::TimePoint deadline);
+  /// Resolves when the wait is to end.
+  kj::Promise<Failure> watch(Wait wait);
+
   [[nodiscard]] Status explain_unreachable(const Status& status) const;
   void take_in(Live live);
   void learn_owners();
@@ -167,30 +195,29 @@ template <typename T, typename MakeCall>
 Result<T> Client::Impl::call(std::uint32_t timeout_ms, const VertexRef* about, MakeCall make_call) {
   auto deadline = deadline_of(timeout_ms);
   Backoff backoff(options_);
+  Status told;  // why an engine did not do it, at the last attempt that it answered: says more than that the time is over
   for (;;) {
     if (auto status = ensure_live(deadline); !status.ok()) return status;
     Live& used = live_for(about);
     auto generation = used.generation;
-    auto limit_ms = attempt_ms(deadline);
+    auto ended = wait_for_answer<Result<T>>(kj::evalNow([&] { return make_call(used, engine_ms(deadline)); }), generation,
+                                            deadline);
     Status last;
-    try {
-      auto answer = wait_until<Result<T>>(make_call(used, limit_ms), patience(limit_ms));
-      KJ_IF_MAYBE (result, answer) {
-        // An attempt's time may be over when the caller's is not.
-        Code code = result->status().code();
-        if (result->ok() || !(is_passing(code) || (code == Code::deadline_exceeded && now() < deadline)))
-          return kj::mv(*result);
-        last = result->status();
-        leave_for(last, generation);
-      } else {
-        last = no_answer(generation);
-        drop_live(generation);
-      }
-    } catch (const kj::Exception& exception) {
-      auto error = classify(exception);
-      if (error.failure == Failure::lost) drop_live(generation);
-      if (!is_passing(error.status.code())) return error.status;
+    if (ended.template is<Result<T>>()) {
+      auto& result = ended.template get<Result<T>>();
+      last = result.status();
+      if (last.ok() || !(is_passing(last.code()) || is_early(last.code(), deadline))) return kj::mv(result);
+      leave_for(last, generation);
+      told = last;
+    } else {
+      auto& error = ended.template get<CallError>();
       last = error.status;
+      if (error.failure == Failure::late && !told.ok()) return told;
+      if (error.failure == Failure::lost) {
+        drop_live(generation);
+      } else if (!is_passing(last.code())) {
+        return last;
+      }
     }
     if (!pause(backoff, deadline)) return last;
   }

@@ -5,6 +5,9 @@
 #include <memory>
 #include <sstream>
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
+
 #include <capnp/rpc-twoparty.h>
 #include <kj/compat/tls.h>
 #include <openssl/err.h>
@@ -165,6 +168,17 @@ kj::Promise<Result<kj::Own<Connection>>> Connection::connect(kj::AsyncIoProvider
 
 schema::Engram::Client Connection::engram() { return impl_->bootstrap(); }
 kj::Promise<void> Connection::on_disconnect() { return impl_->network.onDisconnect(); }
+std::uint64_t Connection::received_bytes() const { return impl_->messages.received_bytes(); }
+
+kj::Maybe<std::uint64_t> Connection::taken_bytes() {
+  tcp_info tcp{};
+  kj::uint size = sizeof tcp;
+  auto refused =
+      kj::runCatchingExceptions([&] { impl_->stream->getsockopt(IPPROTO_TCP, TCP_INFO, &tcp, &size); });
+  bool on_its_way = tcp.tcpi_unacked != 0 || tcp.tcpi_notsent_bytes != 0;
+  if (refused != nullptr || !on_its_way) return nullptr;
+  return std::uint64_t{tcp.tcpi_bytes_acked};
+}
 
 kj::Promise<Result<Access>> Connection::authenticate(const std::string& token) {
   auto request = engram().authenticateRequest();

@@ -24,9 +24,9 @@ kj::Promise<Greeted> introduce(std::string address, kj::Own<Connection> connecti
                        Result<ServerInfo>&& server) mutable -> kj::Promise<Greeted> {
     if (!server.ok()) return Greeted(server.status());
     return opened.then([address = std::move(address), session, connection = kj::mv(connection),
-                        server = kj::mv(server.value())](MaybeSpace&& space) mutable -> Greeted {
-      if (!space.ok()) return space.status();
-      return std::make_unique<Live>(Live{std::move(address), kj::mv(connection), session, kj::mv(space.value()), nullptr,
+                        server = kj::mv(server.value())](MaybeSpace&& open) mutable -> Greeted {
+      if (!open.ok()) return open.status();
+      return std::make_unique<Live>(Live{std::move(address), kj::mv(connection), session, kj::mv(open.value()), nullptr,
                                          kj::mv(server), 0});
     });
   });

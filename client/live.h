@@ -9,6 +9,7 @@
 #include <kj/async-io.h>
 
 #include "client/engram/connection.h"
+#include "client/silence.h"
 
 namespace engram::client {
 
@@ -23,6 +24,7 @@ struct Live {
   kj::Maybe<schema::Admin::Client> admin;
   ServerInfo server;            // as it said when it was connected
   std::uint64_t generation = 0;
+  Silence silence = {};
 
   [[nodiscard]] std::optional<SpaceId> space_id() const {
     KJ_IF_MAYBE (open, space) return open->info.id;

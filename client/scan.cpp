@@ -106,23 +106,31 @@ class WholeVertices {
   bool edges_go_on_ = false;
 };
 
-/// One attempt: hands on pages until the scan ends. `query` moves forward, so that the next attempt starts behind them.
-Ended run_attempt(Client::Impl& client, ScanQuery& query,
-                  const std::function<bool(ScanPage&, std::uint64_t whole)>& on_page, std::uint32_t timeout_ms,
-                  ScanState& state, WholeVertices& counter, bool& progressed) {
+/// A scan over several attempts.
+struct Progress {
+  ScanQuery query;           // moves forward, so that the next attempt starts behind the last page
+  kj::TimePoint deadline;    // of the next page
+  WholeVertices counter = {};
+  bool moved = false;        // in this attempt
+};
+
+/// One attempt: hands on pages until the scan ends.
+Ended run_attempt(Client::Impl& client, Progress& scan, const std::function<bool(ScanPage&, std::uint64_t whole)>& on_page,
+                  std::uint32_t page_timeout_ms, std::uint64_t generation, ScanState& state) {
   for (;;) {
     while (!state.pages.empty()) {
       auto page = state.take();
-      progressed = true;
-      query.cursor = page.cursor;
-      std::uint64_t whole = counter.count(page);
-      if (query.limit != 0) query.limit = std::max<std::uint64_t>(query.limit - std::min(query.limit, whole), 1);
+      scan.moved = true;
+      scan.query.cursor = page.cursor;
+      std::uint64_t whole = scan.counter.count(page);
+      auto& limit = scan.query.limit;
+      if (limit != 0) limit = std::max<std::uint64_t>(limit - std::min<std::uint64_t>(limit, whole), 1);
       if (!on_page(page, whole)) return Ended::by_caller;
+      scan.deadline = client.deadline_of(page_timeout_ms);
     }
     if (state.ended) return Ended::by_engine;
-    auto arrived = client.wait_until(state.something(), client.patience(timeout_ms));
-    if (arrived == nullptr)
-      state.finish({Failure::lost, Status(Code::deadline_exceeded, "the engine sent no page in time")});
+    auto arrived = client.wait_for_answer<bool>(state.something(), generation, scan.deadline);
+    if (arrived.is<CallError>()) state.finish(arrived.get<CallError>());
   }
 }
 
@@ -131,39 +139,34 @@ Ended run_attempt(Client::Impl& client, ScanQuery& query,
 Result<std::string> Client::scan(const ScanQuery& first_query, const std::function<bool(ScanPage&)>& on_page,
                                  std::uint32_t timeout_ms) {
   if (auto status = impl_->check_space(); !status.ok()) return status;
-  auto query = first_query;
   auto page_timeout_ms = timeout_ms == 0 ? impl_->options().timeout_ms : timeout_ms;
-  auto deadline = impl_->deadline_of(page_timeout_ms);
+  Progress scan{first_query, impl_->deadline_of(page_timeout_ms)};
   Backoff backoff(impl_->options());
   auto delivered_all = [&, wanted = first_query.limit, seen = std::uint64_t{0}](ScanPage& page,
                                                                                 std::uint64_t whole) mutable {
     seen += whole;
     return on_page(page) && (wanted == 0 || seen < wanted);
   };
-  WholeVertices counter;
   std::function<bool(ScanPage&, std::uint64_t)> deliver = std::ref(delivered_all);
   for (;;) {
-    if (auto status = impl_->ensure_live(deadline); !status.ok()) return status;
+    if (auto status = impl_->ensure_live(scan.deadline); !status.ok()) return status;
     auto generation = impl_->live().generation;
     auto state = std::make_shared<ScanState>();
-    bool progressed = false;
+    scan.moved = false;
     try {
-      auto running = start(KJ_ASSERT_NONNULL(impl_->live().space).reader, query, page_timeout_ms, state);
-      if (run_attempt(*impl_, query, deliver, page_timeout_ms, *state, counter, progressed) == Ended::by_caller)
-        return query.cursor;
+      auto running = start(KJ_ASSERT_NONNULL(impl_->live().space).reader, scan.query, page_timeout_ms, state);
+      if (run_attempt(*impl_, scan, deliver, page_timeout_ms, generation, *state) == Ended::by_caller)
+        return scan.query.cursor;
     } catch (const kj::Exception& error) {
       state->finish(classify(error));
     }
-    if (state->end.failure == Failure::lost) impl_->drop_live(generation);
-    if (state->end.status.ok()) return state->end_cursor.empty() ? query.cursor : state->end_cursor;
-    bool worth_repeating = state->end.failure == Failure::lost || is_passing(state->end.status.code());
-    if (!worth_repeating) return state->end.status;
-    impl_->leave_for(state->end.status, generation);
-    if (progressed) {
-      deadline = impl_->deadline_of(page_timeout_ms);
-      backoff = Backoff(impl_->options());
-    }
-    if (!impl_->pause(backoff, deadline)) return state->end.status;
+    const auto& [failure, status] = state->end;
+    if (failure == Failure::lost) impl_->drop_live(generation);
+    if (status.ok()) return state->end_cursor.empty() ? scan.query.cursor : state->end_cursor;
+    if (failure != Failure::lost && !is_passing(status.code())) return status;
+    impl_->leave_for(status, generation);
+    if (scan.moved) backoff = Backoff(impl_->options());
+    if (!impl_->pause(backoff, scan.deadline)) return status;
   }
 }
 

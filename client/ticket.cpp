@@ -29,7 +29,6 @@ Ticket::Ticket(Client::Impl& client, Channel channel, MakeCommand make_command, 
       make_command_(std::move(make_command)),
       about_(std::move(about)),
       deadline_(client.deadline_of(timeout_ms)),
-      answer_due_(deadline_),
       backoff_(client.options()) {}
 
 Ticket::~Ticket() {
@@ -58,14 +57,13 @@ void Ticket::send_if_stale() {
 
 void Ticket::postpone(kj::Duration away) {
   deadline_ += away;
-  answer_due_ += away;
 }
 
 void Ticket::send() {
   auto& live = client_.live_for(about_ ? &*about_ : nullptr);
   generation_ = live.generation;
   answer_ = nullptr;
-  auto limit_ms = client_.attempt_ms(deadline_);
+  auto limit_ms = Client::Impl::engine_ms(deadline_);
   kj::Maybe<kj::Promise<Outcome>> sent;
   if (channel_ == Channel::admin) {
     KJ_IF_MAYBE (admin, live.admin) sent = submit(*admin, command_.asBytes(), limit_ms);
@@ -75,7 +73,6 @@ void Ticket::send() {
   }
   KJ_IF_MAYBE (promise, sent) {
     ++attempts_;
-    answer_due_ = client_.patience(limit_ms);
     answer_ = promise->eagerlyEvaluate(nullptr);   // an answer is taken in when it comes, and not when it is asked for
   }
 }
@@ -116,19 +113,10 @@ Outcome Ticket::settle() {
       if (answer_ == nullptr)
         return give_up(Status(Code::permission_denied, "the token's role is read: it may not change the graph"));
     }
-    kj::Maybe<Outcome> outcome;
-    try {
-      auto promise = kj::mv(KJ_ASSERT_NONNULL(answer_));
-      answer_ = nullptr;
-      auto answer = client_.wait_until(kj::mv(promise), answer_due_);
-      KJ_IF_MAYBE (found, answer) {
-        outcome = judge(kj::mv(*found));
-      } else {
-        outcome = judge(CallError{Failure::lost, client_.no_answer(generation_)});
-      }
-    } catch (const kj::Exception& error) {
-      outcome = judge(classify(error));
-    }
+    auto sent = kj::mv(KJ_ASSERT_NONNULL(answer_));
+    answer_ = nullptr;
+    auto ended = client_.wait_for_answer<Outcome>(kj::mv(sent), generation_, deadline_);
+    auto outcome = ended.is<Outcome>() ? judge(kj::mv(ended.get<Outcome>())) : judge(ended.get<CallError>());
     KJ_IF_MAYBE (final, outcome) return kj::mv(*final);
     if (!client_.pause(backoff_, deadline_)) return give_up(last_);
   }
@@ -161,15 +149,17 @@ kj::Maybe<Outcome> Ticket::judge(Outcome answer) {
 }
 
 kj::Maybe<Outcome> Ticket::judge(const CallError& error) {
-  last_ = error.status;
+  // What an engine answered an attempt before says more than that the time is over.
+  if (error.failure != Failure::late || last_.ok()) last_ = error.status;
   if (error.failure == Failure::lost) {
     unsure_ = true;
     client_.drop_live(generation_);
     return nullptr;
   }
-  if (error.failure == Failure::answered) unsure_ = true;   // it failed at some point: before or behind the change
+  // It failed at some point, before or behind the change; or it may have been made, and its answer is late.
+  if (error.failure != Failure::refused) unsure_ = true;
   if (is_passing(error.status.code())) return nullptr;
-  return give_up(error.status);
+  return give_up(last_);
 }
 
 Outcome Ticket::give_up(Status status) {

@@ -29,7 +29,7 @@ class Ticket {
   Outcome settle();
   /// Sends again what was sent on a connection that is gone: a loader calls it for its whole window at once.
   void send_if_stale();
-  /// Moves the deadlines: for so long nobody ran the event loop, so that no answer could arrive.
+  /// Moves the deadline: for so long nobody ran the event loop, so that no answer could arrive.
   void postpone(kj::Duration away);
   [[nodiscard]] unsigned attempts() const { return attempts_; }
 
@@ -49,7 +49,6 @@ class Ticket {
   MakeCommand make_command_;
   std::optional<VertexRef> about_;  // what the command is decided by: its owner is the best one to send it to
   kj::TimePoint deadline_;
-  kj::TimePoint answer_due_;
   Backoff backoff_;
   EncodedCommand command_;
   std::uint64_t sequence_ = 0;

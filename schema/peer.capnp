@@ -23,7 +23,7 @@ struct Request {
     lookup @7 :Cli.LookupRequest;
     scan @8 :ScanPart;
     statistics @9 :Void;
-    findSpace @10 :Text;              # To the home partition of the name.
+    findSpace @10 :Text;              # To the home partition of the name; another one may know a spread space too.
     listSpaces @11 :ListSpaces;       # The spaces whose home is this partition.
     resolve @12 :List(Text);          # Keys to ids.
     askOutcome @13 :Cmd.TransactionId;  # To the coordinator, from a participant that recovered or waits too long.

@@ -17,6 +17,9 @@ class MailRoute {
   virtual ~MailRoute() = default;
   /// Any thread. What may become of it: cluster/peers/link.h.
   virtual void send(PartitionId to, Mail mail) = 0;
+  /// `unavailable` if the node of that partition is away or about to stop, with its name and since when; ok if nothing is
+  /// known to keep it from answering. Any thread.
+  [[nodiscard]] virtual Status away(PartitionId partition) const = 0;
   /// What is sent from now on, on whatever thread, may wait for `release`, so that it travels together. They may nest.
   virtual void hold() {}
   virtual void release() {}

@@ -160,8 +160,10 @@ class ExpandQuery final : public ReplyQuery<schema::ExpandReply> {
   }
 
   void stopped(QueryHost& host, const Status& why) override {
-    // Keys and vertices would have to be asked for: a list that is not parallel to the ids is no answer.
-    if (why.code() != Code::deadline_exceeded || request_->getResult() != schema::ResultKind::IDS)
+    // Keys and vertices would have to be asked for: a list that is not parallel to the ids is no answer. And who it waited
+    // for in vain tells more than that it has found nothing.
+    bool nothing_yet = why.code() == Code::unavailable && results_.empty();
+    if (why.code() == Code::cancelled || nothing_yet || request_->getResult() != schema::ResultKind::IDS)
       return fail(host, why);
     exceeded_ = schema::Limit::TIME;
     reply_ids(host);

@@ -40,7 +40,7 @@ HopShape PathQuery::shape(bool backward) const {
 }
 
 void PathQuery::stopped(QueryHost& host, const Status& why) {
-  return why.code() == Code::deadline_exceeded ? not_found(host, schema::Limit::TIME) : fail(host, why);
+  return why.code() == Code::cancelled ? fail(host, why) : not_found(host, schema::Limit::TIME);
 }
 
 void PathQuery::not_found(QueryHost& host, schema::Limit exceeded) {

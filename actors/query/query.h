@@ -41,6 +41,8 @@ class Query {
   /// The request was checked by validate_... before; it outlives the query.
   virtual void start(QueryHost& host) = 0;
   virtual void answered(QueryHost& host, std::uint64_t tag, PartitionId from, const Frame& answer) = 0;
+  /// The time is over, and `why` is who has not answered. The query finishes, with what it has or with that error.
+  virtual void give_up(QueryHost& host, const Status& why) = 0;
 };
 
 std::unique_ptr<Query> make_get(const QueryContext& context, schema::GetRequest::Reader request);              // GetReply

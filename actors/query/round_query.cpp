@@ -24,6 +24,10 @@ void RoundQuery::answered(QueryHost& host, std::uint64_t tag, PartitionId, const
   next(host);
 }
 
+void RoundQuery::give_up(QueryHost& host, const Status& why) {
+  if (!finished_) stopped(host, why);
+}
+
 void RoundQuery::gather(QueryHost& host, Step next) {
   first_tag_ += answers_.size();
   answers_.clear();

@@ -57,6 +57,7 @@ class RoundQuery : public Query {
  public:
   explicit RoundQuery(const QueryContext& context) : context_(context) {}
   void answered(QueryHost& host, std::uint64_t tag, PartitionId from, const Frame& answer) final;
+  void give_up(QueryHost& host, const Status& why) final;
 
  protected:
   using Step = std::function<void(QueryHost&)>;
@@ -139,7 +140,7 @@ class RoundQuery : public Query {
   void finish(QueryHost& host, Frame reply);
   void fail(QueryHost& host, const Status& status) { finish(host, failure(status)); }
   [[nodiscard]] virtual Frame failure(const Status& status) const = 0;
-  /// The caller went away or its time ran out. Overridden by those that have a partial answer to give.
+  /// The caller went away (`cancelled`), or its time ran out. Overridden by those that have a partial answer to give.
   virtual void stopped(QueryHost& host, const Status& why) { fail(host, why); }
 
   const QueryContext context_;

@@ -4,10 +4,10 @@
 //   partition   MailPtr            everything that concerns a partition (actors/messages/mail.h)
 //   log         wake_atom          records are waiting in the log's inbox
 //               ReleasePtr         a warm store has everything up to an LSN
-//   query desk  StartPtr           a read over several partitions begins
-//               AnswerPtr          a partition's answer to one of its questions
 //   peer        hello_atom         the node that called says which connection this is (actors/runtime/peer_actor.h)
 //               vector<char>       a packet from the node at the other end of a connection
+//
+// A read over several partitions is no actor: it is a state machine that an event loop runs (actors/query/query.h).
 //
 // All but those of the peer are local: the types are not serialised. What travels between nodes is inside, as Frames and
 // CommandBytes.

@@ -43,6 +43,11 @@ class Connection {
   /// An empty token asks for open mode.
   kj::Promise<Result<Access>> authenticate(const std::string& token);
   kj::Promise<void> on_disconnect();
+  /// All that came from the other side, messages in part too.
+  [[nodiscard]] std::uint64_t received_bytes() const;
+  /// What the other side has taken in, while there is more on its way; null: there is nothing on its way, or it is not known
+  /// (Unix sockets).
+  [[nodiscard]] kj::Maybe<std::uint64_t> taken_bytes();
 
   struct Impl;
   explicit Connection(kj::Own<Impl> impl);

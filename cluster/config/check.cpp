@@ -128,6 +128,18 @@ Status check_addresses(const Config& config) {
   return {};
 }
 
+/// A mistake in it would be seen by clients only, and as a longer way to the data at that.
+Status check_advertised(const Config& config) {
+  const std::string& advertised = config.listen.advertise;
+  if (advertised.empty()) return {};
+  Result<Endpoint> endpoint = parse_endpoint(advertised);
+  if (!endpoint.ok()) return refuse("listen.advertise", "listen.advertise: " + endpoint.status().message());
+  if (endpoint->port == 0 || endpoint->all_interfaces())
+    return refuse("listen.advertise", "listen.advertise = " + advertised +
+                                          " leads nowhere: write the host and the port by which clients reach this node");
+  return {};
+}
+
 Status check_sizes(const Config& config) {
   auto refuse_larger = [](const char* small, std::uint64_t small_bytes, const char* large, std::uint64_t large_bytes) {
     if (small_bytes <= large_bytes) return Status();
@@ -146,8 +158,8 @@ Status check_sizes(const Config& config) {
 }  // namespace
 
 Status check_config(const Config& config) {
-  for (auto check : {check_tls, check_addresses, check_sizes, check_exposure, check_cluster_tls, check_nodes,
-                     check_cluster_exposure})
+  for (auto check : {check_tls, check_addresses, check_advertised, check_sizes, check_exposure, check_cluster_tls,
+                     check_nodes, check_cluster_exposure})
     if (Status status = check(config); !status.ok()) return status;
   if (!config.data.dir.empty() && config.data.archived_dir == config.data.dir)
     return refuse("data.archived_dir", "data.archived_dir is data.dir itself: choose another directory");

@@ -84,7 +84,7 @@ std::string client_address(const Config& config) {
   if (is_off(config.listen.address)) return is_off(config.listen.unix) ? std::string() : "unix:" + config.listen.unix;
   Result<Endpoint> own = parse_endpoint(config.listen.address);
   if (!own.ok() || own->port == 0) return {};
-  if (own->host != "0.0.0.0" && own->host != "::") return own->text();
+  if (!own->all_interfaces()) return own->text();
   Result<std::vector<std::string>> peers = peer_addresses(config);
   if (!peers.ok() || config.node.ordinal >= peers->size()) return {};
   Result<Endpoint> named = parse_endpoint((*peers)[config.node.ordinal]);

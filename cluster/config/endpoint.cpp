@@ -27,6 +27,14 @@ bool Endpoint::loopback() const {
   return ::inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
+bool Endpoint::all_interfaces() const { return host == "0.0.0.0" || host == "::"; }
+
+bool Endpoint::ip_address() const {
+  in_addr v4{};
+  in6_addr v6{};
+  return ::inet_pton(AF_INET, host.c_str(), &v4) == 1 || ::inet_pton(AF_INET6, host.c_str(), &v6) == 1;
+}
+
 Result<Endpoint> parse_endpoint(std::string_view text) {
   std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return malformed(text, "has no port");

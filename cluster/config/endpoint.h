@@ -17,6 +17,9 @@ struct Endpoint {
   [[nodiscard]] std::string text() const;
   /// 127.0.0.0/8, ::1 or "localhost": nothing from another machine gets there.
   [[nodiscard]] bool loopback() const;
+  /// "0.0.0.0" or "::": where one listens, and nobody can go.
+  [[nodiscard]] bool all_interfaces() const;
+  [[nodiscard]] bool ip_address() const;
 };
 
 /// Takes "127.0.0.1:9470", "localhost:9470", "[::1]:9470", "engram-0.engram:9470". A missing port is an error, since

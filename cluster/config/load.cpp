@@ -81,6 +81,7 @@ class Loader {
     resolve_cluster();
     if (Status status = check_config(loaded_.config); !status.ok()) return status;
     warn_of_unreachable_address();
+    warn_of_unmatched_address();
     return std::move(loaded_);
   }
 
@@ -231,6 +232,18 @@ class Loader {
       loaded_.warnings.push_back("cluster.address = " + config.cluster.address +
                                  " cannot be reached from other machines, and cluster.peers has this node at " + seen +
                                  ": set cluster.address to 0.0.0.0:" + std::to_string(own->port));
+  }
+
+  /// Not an error: clients may be told by --tls-name what the certificates name.
+  void warn_of_unmatched_address() {
+    const Config& config = loaded_.config;
+    if (config.cluster.nodes == 1 || config.tls.certificate.empty()) return;
+    const std::string told = client_address(config);
+    if (auto there = parse_endpoint(told); there.ok() && there->ip_address())
+      loaded_.warnings.push_back("clients are told that this node is at " + told +
+                                 ", but with TLS they compare names, and no certificate matches an IP address: they reach "
+                                 "this node by way of others only. Set listen.advertise to a name in "
+                                 "tls.certificate, with the port");
   }
 
   void resolve_unix_socket() {

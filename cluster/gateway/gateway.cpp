@@ -91,7 +91,7 @@ class Acceptor final : public kj::TaskSet::ErrorHandler {
 struct Gateway::LoopThread {
   std::vector<kj::AutoCloseFd> tcp;
   std::vector<kj::AutoCloseFd> unix_sockets;
-  std::function<void()> stop;  // any thread
+  std::function<void()> begin_to_stop, stop;  // any thread
   std::mutex mutex;
   std::condition_variable started;
   bool running = false;
@@ -113,6 +113,7 @@ struct Gateway::LoopThread {
                                                  }));
     {
       std::lock_guard lock(mutex);
+      begin_to_stop = [inbox = loop.inbox(), &loop] { inbox->push([&loop] { loop.begin_to_stop(); }); };
       stop = [inbox = loop.inbox(), &end = *paf.fulfiller] { inbox->push([&end] { end.fulfill(); }); };
       running = true;
     }
@@ -160,6 +161,10 @@ Result<std::unique_ptr<Gateway>> Gateway::start(GatewayServices& services) {
 
 void Gateway::drain(std::int64_t timeout_ms) {
   services_.draining = true;
+  for (auto& loop : loops_) {
+    std::lock_guard lock(loop->mutex);
+    loop->begin_to_stop();
+  }
   auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   while (services_.calls_in_flight > 0 && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -15,6 +15,7 @@
 #include "cluster/config/config.h"
 #include "cluster/config/endpoint.h"
 #include "cluster/gateway/listen_socket.h"
+#include "cluster/map/cluster_member.h"
 #include "cluster/node/engine.h"
 #include "cluster/operations/metrics.h"
 #include "cluster/security/attempt_limiter.h"
@@ -22,13 +23,6 @@
 #include "cluster/security/token_store.h"
 
 namespace engram {
-
-/// A node as clients are told of it.
-struct ClusterMember {
-  std::uint32_t ordinal = 0;
-  std::string address;  // for clients; empty: not known
-  bool connected = false;
-};
 
 /// What all loops and connections share.
 struct GatewayServices {
@@ -61,7 +55,8 @@ class Gateway {
   /// Closes all connections and ends the threads.
   ~Gateway();
 
-  /// No new connections and calls; what is in flight is answered. Returns when nothing is, or after `timeout_ms`.
+  /// No new connections and calls; scans end, and go on elsewhere by their cursor; all else in flight is answered. Returns
+  /// when nothing is in flight, or after `timeout_ms`.
   void drain(std::int64_t timeout_ms);
   /// With the port that was bound; empty if TCP is off.
   [[nodiscard]] const std::string& address() const { return address_; }

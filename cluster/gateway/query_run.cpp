@@ -5,6 +5,9 @@
 namespace engram {
 namespace {
 
+/// Partitions answer deadlines by themselves, and may be on their way.
+constexpr std::int64_t late_answers_ns = 100'000'000;
+
 class QueryRun final : public QueryHost, public std::enable_shared_from_this<QueryRun> {
  public:
   QueryRun(GatewayLoop& loop, const Clock& clock, std::unique_ptr<Query> query, std::int64_t deadline_ns,
@@ -25,12 +28,12 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
 
   void ask(PartitionId partition, Frame request, std::uint64_t tag) override {
     bool on_worker = is_long_read(request.read<schema::Request>());
+    waits_for_.emplace_back(tag, partition);
     loop_.send(
         partition, std::move(request),
         [weak = weak_from_this(), tag, partition](const Frame& answer) {
           auto self = weak.lock();
-          if (self != nullptr && !self->finished_)
-            self->guarded([&] { self->query_->answered(*self, tag, partition, answer); });
+          if (self != nullptr && !self->finished_) self->answered(tag, partition, answer);
         },
         cancelled_, number_, on_worker);
   }
@@ -60,6 +63,8 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
   kj::Promise<Frame> wait() {
     auto paf = kj::newPromiseAndFulfiller<Frame>();
     fulfiller_ = kj::mv(paf.fulfiller);
+    // A query notices between two rounds that its time is up; this is for partitions that do not answer.
+    late_ = loop_.until(deadline_ns_ + late_answers_ns).then([this] { give_up(); }).eagerlyEvaluate(nullptr);
     return paf.promise.attach(kj::defer([self = shared_from_this()] {
       self->cancelled_->store(true);
       self->finished_ = true;
@@ -68,6 +73,25 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
   }
 
  private:
+  void answered(std::uint64_t tag, PartitionId partition, const Frame& answer) {
+    std::erase_if(waits_for_, [tag](const auto& one) { return one.first == tag; });
+    guarded([&] { query_->answered(*this, tag, partition, answer); });
+  }
+
+  void give_up() {
+    if (!finished_) guarded([this] { query_->give_up(*this, why_late()); });
+  }
+
+  /// Of those that have not answered, one whose node is away tells the most.
+  [[nodiscard]] Status why_late() const {
+    Status why(Code::deadline_exceeded, "The time given ran out.");
+    for (const auto& [tag, partition] : waits_for_) {
+      why = loop_.engine().no_answer(partition);
+      if (why.code() == Code::unavailable) break;
+    }
+    return why;
+  }
+
   /// A request is read while its query runs, and what a client wrote can always throw (its traversal limit, at the least).
   /// That ends this call, and not the loop that serves everybody.
   template <typename Step>
@@ -91,6 +115,8 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
   std::int64_t deadline_ns_;
   RequestNumber number_;
   std::shared_ptr<std::atomic<bool>> cancelled_;
+  std::vector<std::pair<std::uint64_t, PartitionId>> waits_for_;  // tags of a round's questions
+  kj::Promise<void> late_ = kj::READY_NOW;
   bool finished_ = false;
   Frame reply_;
   kj::Maybe<kj::Exception> failure_;
@@ -103,9 +129,7 @@ kj::Promise<Frame> run_query(GatewayLoop& loop, const Clock& clock, std::unique_
                              std::int64_t deadline_ns, RequestNumber number) {
   auto run = std::make_shared<QueryRun>(loop, clock, std::move(query), deadline_ns, number);
   run->start();
-  if (run->finished()) return run->take();
-  // The query notices between two hops that its time is up; the rest is for a partition that does not answer.
-  return loop.within(run->wait(), deadline_ns + 100'000'000);
+  return run->finished() ? run->take() : run->wait();
 }
 
 }  // namespace engram

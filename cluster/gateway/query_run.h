@@ -9,7 +9,7 @@
 namespace engram {
 
 /// Resolves with the query's reply. Dropping the promise ends the work behind it. After `deadline_ns` (monotonic) the query
-/// is told, and answers with what it has or with an error; if it cannot even do that, the frame is empty.
+/// is told, and answers with what it has or with an error, which names a partition that has not answered.
 kj::Promise<Frame> run_query(GatewayLoop& loop, const Clock& clock, std::unique_ptr<Query> query,
                              std::int64_t deadline_ns, RequestNumber number);
 

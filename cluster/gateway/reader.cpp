@@ -84,11 +84,6 @@ class ReaderServer final : public schema::Reader::Server {
     ConnectionState& connection = rights_->connection();
     return run_query(connection.loop, *connection.services.clock, std::move(machine), query.deadline_ns, scope->number())
         .then([context, scope = kj::mv(scope)](Frame frame) mutable {
-          if (!frame) {
-            auto results = context.getResults();
-            write_error({Code::deadline_exceeded, "The time given ran out."}, results.initReply().initError());
-            return scope->ended(Code::deadline_exceeded);
-          }
           if (frame.is_deferred()) {  // a whole reply, and no error
             frame.write_to(context.getResults(capnp::MessageSize{frame.words() + 64ULL, 0}).initReply());
             return scope->ended(Code::none);
@@ -134,10 +129,6 @@ kj::Promise<void> ReaderServer::get_one(GetContext context) {
   return connection.loop.ask(owner, std::move(frame), deadline_ns, scope->number())
       .then([context, scope = kj::mv(scope)](Frame answer) mutable {
         auto reply = context.getResults().initReply();
-        if (!answer) {
-          write_error({Code::deadline_exceeded, "The time given ran out."}, reply.initError());
-          return scope->ended(Code::deadline_exceeded);
-        }
         auto root = answer.read<schema::Answer>();
         if (root.isGet()) {
           reply.setVertices(root.getGet().getVertices());
@@ -185,13 +176,19 @@ kj::Promise<void> ReaderServer::scan(ScanContext context) {
   run->timeout_ms = params.getTimeoutMs();
   context.releaseParams();
   context.allowCancellation();
-  return scan_pages(run).then([context, run]() mutable {
+  // A scan is in flight for as long as its client likes, and a node that stops cannot wait for that. It ends between any two
+  // steps: a page that the client has not got is not behind the cursor that it goes on with.
+  GatewayLoop& loop = rights_->connection().loop;
+  auto node_stops = loop.stopping().then([run] {
+    run->status = Status(Code::unavailable, "The node is shutting down; go on from the cursor at another one.");
+  });
+  return scan_pages(run).exclusiveJoin(kj::mv(node_stops)).then([context, run, &loop]() mutable {
     if (!run->status.ok()) write_error(run->status, context.getResults().initError());
     auto done = run->sink.doneRequest();
     if (!run->status.ok()) write_error(run->status, done.initError());
     done.setCursor(run->request().getCursor());
     // In flight until the sink has answered.
-    return done.send().ignoreResult().then([run] { run->scope->ended(run->status.code()); });
+    return done.send().ignoreResult().exclusiveJoin(loop.stopping()).then([run] { run->scope->ended(run->status.code()); });
   });
 }
 
@@ -202,10 +199,6 @@ kj::Promise<void> ReaderServer::scan_pages(std::shared_ptr<ScanRun> run) {
   auto page = run_query(connection.loop, *connection.services.clock,
                         make_scan_page(query, run->request(), most, page_bytes), query.deadline_ns, run->scope->number());
   return page.then([this, run](Frame frame) -> kj::Promise<void> {
-    if (!frame) {
-      run->status = Status(Code::deadline_exceeded, "The time for a page ran out; go on from the cursor.");
-      return kj::READY_NOW;
-    }
     auto answer = frame.read<schema::Answer>();
     if (answer.getError().getCode() != schema::ErrorCode::NONE) {
       run->status = read_error(answer.getError());

@@ -80,30 +80,34 @@ kj::Promise<void> GatewayLoop::poll() {
   });
 }
 
+/// `when_late` goes behind what is said when no answer comes in time.
 kj::Promise<Frame> GatewayLoop::start(PartitionId partition, Mail mail, std::shared_ptr<Call> call,
-                                      std::int64_t deadline_ns) {
+                                      std::int64_t deadline_ns, const char* when_late) {
   stay_awake();
   engine_.send(partition, std::move(mail), &unit_);
   pump();
   if (call->answered()) return call->take();
-  return within(call->wait(), deadline_ns);
+  return call->wait().exclusiveJoin(until(deadline_ns).then([this, partition, when_late] {
+    Status why = engine_.no_answer(partition);
+    return error_answer({why.code(), why.message() + when_late, why.field()});
+  }));
 }
 
 kj::Promise<Frame> GatewayLoop::ask(PartitionId partition, Frame request, std::int64_t deadline_ns,
                                     RequestNumber number) {
   auto call = std::make_shared<Call>(*this);
-  return start(partition, RequestMail{std::move(request), call, {}, 0, nullptr, number}, call, deadline_ns);
+  return start(partition, RequestMail{std::move(request), call, {}, 0, nullptr, number}, call, deadline_ns, "");
 }
 
 kj::Promise<Frame> GatewayLoop::submit(PartitionId partition, CommandBytes command, std::int64_t deadline_ns,
                                        RequestNumber number) {
   auto call = std::make_shared<Call>(*this);
-  return start(partition, SubmitMail{std::move(command), call, deadline_ns, number}, call, deadline_ns);
+  return start(partition, SubmitMail{std::move(command), call, deadline_ns, number}, call, deadline_ns,
+               " The outcome of the command is unknown: ask again with the same sequence number.");
 }
 
-kj::Promise<Frame> GatewayLoop::within(kj::Promise<Frame> answer, std::int64_t deadline_ns) {
-  auto left = std::max<std::int64_t>(deadline_ns - clock_.monotonic_ns(), 0) * kj::NANOSECONDS;
-  return answer.exclusiveJoin(timer().afterDelay(left).then([]() -> Frame { return {}; }));
+kj::Promise<void> GatewayLoop::until(std::int64_t deadline_ns) {
+  return timer().afterDelay(std::max<std::int64_t>(deadline_ns - clock_.monotonic_ns(), 0) * kj::NANOSECONDS);
 }
 
 namespace {

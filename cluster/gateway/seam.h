@@ -26,12 +26,17 @@ class GatewayLoop {
   /// `busy_poll_ns`: see `stay_awake`; 0: sleeps at once.
   GatewayLoop(Engine& engine, const Clock& clock, kj::AsyncIoContext& io, std::int64_t busy_poll_ns);
 
-  /// Sends a request to a partition. An empty frame once `deadline_ns` (monotonic) has passed. Dropping the promise cancels
-  /// what has not begun.
+  /// Sends a request to a partition. Once `deadline_ns` (monotonic) has passed, the answer is an error that says which
+  /// partition did not answer: `unavailable` if its node is away, else `deadline_exceeded`. Dropping the promise cancels what
+  /// has not begun.
   kj::Promise<Frame> ask(PartitionId partition, Frame request, std::int64_t deadline_ns, RequestNumber number);
+  /// The same for a command; one that was not answered in time may be executed or not.
   kj::Promise<Frame> submit(PartitionId partition, CommandBytes command, std::int64_t deadline_ns, RequestNumber number);
-  /// Puts an end to waiting for a promise; used only where the answer is not there at once, since a timer costs.
-  kj::Promise<Frame> within(kj::Promise<Frame> answer, std::int64_t deadline_ns);
+  /// Resolves at that time; only for where an answer is not there at once, since a timer costs.
+  kj::Promise<void> until(std::int64_t deadline_ns);
+  /// Resolves when the node begins to stop: for calls that would go on for as long as their client likes.
+  kj::Promise<void> stopping() { return stopping_.addBranch(); }
+  void begin_to_stop() { stop_.fulfiller->fulfill(); }
 
   /// For queries: the answer goes to `answered` on this thread, but never before `send` returned; until `pump` is called if
   /// the partition ran right here.
@@ -51,7 +56,8 @@ class GatewayLoop {
 
  private:
   class Call;
-  kj::Promise<Frame> start(PartitionId partition, Mail mail, std::shared_ptr<Call> call, std::int64_t deadline_ns);
+  kj::Promise<Frame> start(PartitionId partition, Mail mail, std::shared_ptr<Call> call, std::int64_t deadline_ns,
+                           const char* when_late);
 
   Engine& engine_;
   const Clock& clock_;
@@ -60,6 +66,8 @@ class GatewayLoop {
   std::shared_ptr<LoopInbox> inbox_;
   std::vector<std::function<void()>> answered_here_;
   bool pumping_ = false;
+  kj::PromiseFulfillerPair<void> stop_ = kj::newPromiseAndFulfiller<void>();
+  kj::ForkedPromise<void> stopping_ = stop_.promise.fork();
 
   kj::Promise<void> poll();
   std::int64_t busy_poll_ns_;

@@ -137,14 +137,9 @@ class SessionServer final : public schema::Session::Server {
       scope->ended(status.code());
       return kj::READY_NOW;
     }
-    Engine& engine = *rights_->connection().services.engine;
-    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) { out.setFindSpace(name); });
-    PartitionId home = home_of_space(wanted, engine.partitions());
-    std::int64_t deadline_ns = deadline_of(*rights_->connection().services.clock, 0);
     context.allowCancellation();
-    return rights_->connection().loop.ask(home, std::move(request), deadline_ns, scope->number())
+    return find_space(std::string(wanted), scope->number())
         .then([this, context, scope = kj::mv(scope)](Frame frame) mutable {
-          if (!frame) frame = error_answer({Code::deadline_exceeded, "The time given ran out."});
           auto answer = frame.read<schema::Answer>();
           auto results = context.getResults();
           scope->ended(static_cast<Code>(answer.getError().getCode()));
@@ -171,11 +166,48 @@ class SessionServer final : public schema::Session::Server {
   }
 
  private:
+  [[nodiscard]] std::int64_t deadline_for(PartitionId partition);
+  kj::Promise<Frame> find_space(const std::string& name, RequestNumber number);
+  template <typename Fill>
+  kj::Promise<Frame> ask(PartitionId partition, RequestNumber number, const Fill& fill);
   kj::Array<kj::Promise<Frame>> ask_for_spaces(capnp::Text::Reader after, std::uint32_t limit, RequestNumber number);
-  kj::Promise<void> count_spaces(capnp::List<schema::SpaceInfo>::Builder spaces, RequestNumber number);
+  kj::Promise<Status> count_spaces(capnp::List<schema::SpaceInfo>::Builder spaces, RequestNumber number);
 
   kj::Own<SessionRights> rights_;
 };
+
+/// These calls do not say how long their client waits, which is short where it makes a connection. From a node that is known
+/// to be away it hears so soon, and who waits longer asks again.
+std::int64_t SessionServer::deadline_for(PartitionId partition) {
+  constexpr std::uint32_t while_away_ms = 500;
+  GatewayServices& services = rights_->connection().services;
+  return deadline_of(*services.clock, services.engine->away(partition).ok() ? 0 : while_away_ms);
+}
+
+template <typename Fill>
+kj::Promise<Frame> SessionServer::ask(PartitionId partition, RequestNumber number, const Fill& fill) {
+  std::int64_t deadline_ns = deadline_for(partition);
+  Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) {
+    out.setDeadlineNs(deadline_ns);
+    fill(out);
+  });
+  return rights_->connection().loop.ask(partition, std::move(request), deadline_ns, number);
+}
+
+/// Whether there is a space of a name is for the name's home to say, which may be on a node that is away. A partition of this
+/// node speaks for it where it can (PartitionRead::find_space): of spread spaces, from when their creation is acknowledged
+/// until it has voted for their drop. The home is left with names that nobody has, spaces that are kept together, and those
+/// that are coming or going right now.
+kj::Promise<Frame> SessionServer::find_space(const std::string& name, RequestNumber number) {
+  const Engine& engine = *rights_->connection().services.engine;
+  PartitionId home = home_of_space(name, engine.partitions());
+  auto question = [name](schema::Request::Builder out) { out.setFindSpace(name.c_str()); };
+  if (engine.is_own(home)) return ask(home, number, question);
+  return ask(engine.first_own(), number, question).then([this, home, question, number](Frame frame) -> kj::Promise<Frame> {
+    if (frame.read<schema::Answer>().isFindSpace()) return kj::mv(frame);
+    return ask(home, number, question);
+  });
+}
 
 kj::Promise<void> SessionServer::listSpaces(ListSpacesContext context) {
   auto scope = kj::heap<CallScope>(kj::addRef(*rights_), Operation::list_spaces);
@@ -191,10 +223,6 @@ kj::Promise<void> SessionServer::listSpaces(ListSpacesContext context) {
         std::vector<schema::SpaceInfo::Reader> all;
         Status failed;
         for (Frame& frame : answers) {
-          if (!frame) {
-            failed = Status(Code::deadline_exceeded, "The time given ran out.");
-            break;
-          }
           auto answer = frame.read<schema::Answer>();
           if (answer.isFindSpace()) {
             all.push_back(answer.getFindSpace());
@@ -214,27 +242,28 @@ kj::Promise<void> SessionServer::listSpaces(ListSpacesContext context) {
         results.setMore(all.size() > limit);
         auto list = results.initSpaces(static_cast<unsigned>(std::min<std::size_t>(all.size(), limit)));
         for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, all[i]);
-        return count_spaces(list, scope->number()).then([scope = kj::mv(scope)]() mutable { scope->ended(Code::none); });
+        return count_spaces(list, scope->number()).then([context, scope = kj::mv(scope)](Status counted) mutable {
+          if (!counted.ok()) write_error(counted, context.getResults().initError());
+          scope->ended(counted.code());
+        });
       });
 }
 
-/// A spread space has a share in every partition: its counts are their sum.
-kj::Promise<void> SessionServer::count_spaces(capnp::List<schema::SpaceInfo>::Builder spaces, RequestNumber number) {
-  ConnectionState& connection = rights_->connection();
-  std::int64_t deadline_ns = deadline_of(*connection.services.clock, 0);
+/// A spread space has a share in every partition: its counts are their sum, and without one of them they would be wrong.
+kj::Promise<Status> SessionServer::count_spaces(capnp::List<schema::SpaceInfo>::Builder spaces, RequestNumber number) {
   kj::Vector<kj::Promise<Frame>> asked;
-  for (std::uint16_t i = 0; i < connection.services.engine->partitions(); ++i) {
-    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) {
+  for (std::uint16_t i = 0; i < rights_->connection().services.engine->partitions(); ++i)
+    asked.add(ask({i}, number, [&](schema::Request::Builder out) {
       auto ids = out.initCountSpaces(spaces.size());
       for (unsigned at = 0; at < spaces.size(); ++at) ids.set(at, spaces[at].getId());
-    });
-    asked.add(connection.loop.ask({i}, std::move(request), deadline_ns, number));
-  }
-  return kj::joinPromises(asked.releaseAsArray()).then([spaces](kj::Array<Frame> answers) mutable {
+    }));
+  return kj::joinPromises(asked.releaseAsArray()).then([spaces](kj::Array<Frame> answers) mutable -> Status {
+    for (std::size_t i = 0; i < answers.size(); ++i)
+      if (Status error = read_error(answers[i].read<schema::Answer>().getError()); !error.ok())
+        return {error.code(), "The counts of partition " + std::to_string(i) + " are missing: " + error.message(), error.field()};
     for (unsigned at = 0; at < spaces.size(); ++at) {
       std::uint64_t vertices = 0, edges = 0, bytes = 0;
       for (Frame& frame : answers) {
-        if (!frame || !frame.read<schema::Answer>().isListSpaces()) continue;
         auto share = frame.read<schema::Answer>().getListSpaces()[at];
         vertices += share.getVertices();
         edges += share.getEdges();
@@ -244,29 +273,22 @@ kj::Promise<void> SessionServer::count_spaces(capnp::List<schema::SpaceInfo>::Bu
       spaces[at].setEdges(edges);
       spaces[at].setBytes(bytes);
     }
+    return {};
   });
 }
 
 /// The next `limit` spaces and one more, of each partition; or, for a token that may see some spaces only, those by name.
 kj::Array<kj::Promise<Frame>> SessionServer::ask_for_spaces(capnp::Text::Reader after, std::uint32_t limit, RequestNumber number) {
-  ConnectionState& connection = rights_->connection();
-  std::uint32_t partitions = connection.services.engine->partitions();
-  std::int64_t deadline_ns = deadline_of(*connection.services.clock, 0);
   kj::Vector<kj::Promise<Frame>> asked;
-  for (const std::string& name : rights_->grant().spaces) {
-    if (name <= std::string_view(after.begin(), after.size())) continue;
-    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) { out.setFindSpace(name.c_str()); });
-    asked.add(connection.loop.ask(home_of_space(name, partitions), std::move(request), deadline_ns, number));
-  }
+  for (const std::string& name : rights_->grant().spaces)
+    if (name > std::string_view(after.begin(), after.size())) asked.add(find_space(name, number));
   if (!rights_->grant().spaces.empty()) return asked.releaseAsArray();
-  for (std::uint16_t i = 0; i < partitions; ++i) {
-    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) {
+  for (std::uint16_t i = 0; i < rights_->connection().services.engine->partitions(); ++i)
+    asked.add(ask({i}, number, [&](schema::Request::Builder out) {
       auto list = out.initListSpaces();
       list.setAfter(after);
       list.setLimit(limit + 1);
-    });
-    asked.add(connection.loop.ask({i}, std::move(request), deadline_ns, number));
-  }
+    }));
   return asked.releaseAsArray();
 }
 

@@ -6,14 +6,6 @@
 namespace engram {
 namespace {
 
-Frame outcome_unknown() {
-  Outcome unknown;
-  unknown.status = Status(Code::deadline_exceeded,
-                          "The time given ran out before the command was decided: its outcome is unknown. Ask again with "
-                          "the same sequence number.");
-  return Frame::build<schema::Answer>([&](schema::Answer::Builder out) { unknown.write(out.initOutcome()); });
-}
-
 class WriterServer final : public schema::Writer::Server {
  public:
   WriterServer(kj::Own<SessionRights> rights, const SpaceRoute& space) : rights_(kj::mv(rights)), space_(space) {}
@@ -72,7 +64,8 @@ class AdminServer final : public schema::Admin::Server {
       return send(context, SpaceRoute{}, std::move(*command), timeout_ms, kj::mv(scope));
     }
     SpaceId id{view.root().getSpace()};
-    return find_route(id, scope->number()).then([this, context, timeout_ms, command = std::move(*command),
+    std::int64_t deadline_ns = deadline_of(*rights_->connection().services.clock, timeout_ms);
+    return find_route(id, deadline_ns, scope->number(), nearest_first()).then([this, context, timeout_ms, command = std::move(*command),
                                     scope = kj::mv(scope)](Result<SpaceRoute> route) mutable {
       if (!route.ok()) return refuse(context, *scope, route.status());
       return send(context, *route, std::move(command), timeout_ms, kj::mv(scope));
@@ -81,20 +74,21 @@ class AdminServer final : public schema::Admin::Server {
 
   kj::Promise<void> statistics(StatisticsContext context) override {
     CallScope scope(kj::addRef(*rights_), Operation::admin_statistics);
-    scope.ended(scope.status().code());
-    if (!scope.status().ok()) {
-      write_error(scope.status(), context.getResults().initError());
-      return kj::READY_NOW;
-    }
+    Status status = may_touch_all(scope);
     auto& services = rights_->connection().services;
-    context.getResults().setJson(services.status ? services.status().c_str() : "{}");
+    if (status.ok()) {
+      context.getResults().setJson(services.status ? services.status().c_str() : "{}");
+    } else {
+      write_error(status, context.getResults().initError());
+    }
+    scope.ended(status.code());
     return kj::READY_NOW;
   }
 
   kj::Promise<void> finalize(FinalizeContext context) override {
     CallScope scope(kj::addRef(*rights_), Operation::admin_finalize);
-    Result<std::uint32_t> level = scope.status();
-    if (scope.status().ok()) level = rights_->connection().services.finalize();
+    Result<std::uint32_t> level = may_touch_all(scope);
+    if (level.status().ok()) level = rights_->connection().services.finalize();
     if (level.ok()) {
       context.getResults().setLevel(*level);
     } else {
@@ -106,7 +100,7 @@ class AdminServer final : public schema::Admin::Server {
 
   kj::Promise<void> forgetVolume(ForgetVolumeContext context) override {
     CallScope scope(kj::addRef(*rights_), Operation::admin_forget_volume);
-    Status status = scope.status();
+    Status status = may_touch_all(scope);
     if (status.ok()) status = rights_->connection().services.forget_volume(context.getParams().getOrdinal());
     if (!status.ok()) write_error(status, context.getResults().initError());
     scope.ended(status.code());
@@ -114,6 +108,15 @@ class AdminServer final : public schema::Admin::Server {
   }
 
  private:
+  /// The engine and the cluster belong to all spaces, and so not to a token that is limited to some.
+  [[nodiscard]] Status may_touch_all(const CallScope& scope) const {
+    if (!scope.status().ok() || rights_->grant().spaces.empty()) return scope.status();
+    return {Code::permission_denied,
+            "The token is limited to some spaces, and this concerns all: it needs a token with the role admin and no list of "
+            "spaces.",
+            "spaces"};
+  }
+
   kj::Promise<void> send(SubmitContext context, SpaceRoute route, CommandBytes command, std::uint32_t timeout_ms,
                          kj::Own<CallScope> scope) {
     CallScope& call = *scope;
@@ -132,26 +135,44 @@ class AdminServer final : public schema::Admin::Server {
     return kj::READY_NOW;
   }
 
-  /// Asks partition after partition until one knows the space's id: administration is rare, and a cache could be wrong.
-  kj::Promise<Result<SpaceRoute>> find_route(SpaceId id, RequestNumber number, std::uint16_t partition = 0) {
+  /// The order in which partitions are asked for a space's id: this node's know all spread spaces, and those whose node is
+  /// away are worth waiting for only if nobody else knows it.
+  [[nodiscard]] std::vector<PartitionId> nearest_first() {
+    const Engine& engine = *rights_->connection().services.engine;
+    std::vector<PartitionId> own, there, away;
+    for (std::uint16_t i = 0; i < engine.partitions(); ++i) {
+      PartitionId partition{i};
+      (engine.is_own(partition) ? own : engine.away(partition).ok() ? there : away).push_back(partition);
+    }
+    own.insert(own.end(), there.begin(), there.end());
+    own.insert(own.end(), away.begin(), away.end());
+    return own;
+  }
+
+  /// Asks the first of the partitions, and then the others, until one knows the space's id: administration is rare, and a
+  /// cache could be wrong.
+  kj::Promise<Result<SpaceRoute>> find_route(SpaceId id, std::int64_t deadline_ns, RequestNumber number,
+                                             std::vector<PartitionId> partitions) {
     using Found = Result<SpaceRoute>;
-    auto& connection = rights_->connection();
-    std::uint32_t partitions = connection.services.engine->partitions();
-    if (partition >= partitions)
+    if (partitions.empty())
       return Found(Status(Code::unknown_space, "There is no such space; it may have been dropped.", "space"));
-    Frame request = Frame::build<schema::Request>(
-        [&](schema::Request::Builder out) { out.initCountSpaces(1).set(0, id.value); });
-    std::int64_t deadline_ns = deadline_of(*connection.services.clock, 0);
-    return connection.loop.ask({partition}, std::move(request), deadline_ns, number)
-        .then([this, id, number, partition, partitions](Frame frame) -> kj::Promise<Found> {
-          if (!frame) return Found(Status(Code::unavailable, "A partition did not answer in time; nothing was changed."));
+    PartitionId first = partitions.front();
+    partitions.erase(partitions.begin());
+    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) {
+      out.setDeadlineNs(deadline_ns);
+      out.initCountSpaces(1).set(0, id.value);
+    });
+    return rights_->connection().loop.ask(first, std::move(request), deadline_ns, number)
+        .then([this, id, deadline_ns, number, left = std::move(partitions)](Frame frame) mutable -> kj::Promise<Found> {
           auto answer = frame.read<schema::Answer>();
-          if (answer.getError().getCode() != schema::ErrorCode::NONE) return Found(read_error(answer.getError()));
+          if (Status error = read_error(answer.getError()); !error.ok())
+            return Found(Status(error.code(), error.message() + " Nothing was changed.", error.field()));
           auto space = answer.getListSpaces()[0];
           std::string_view name(space.getName().begin(), space.getName().size());
-          if (name.empty()) return find_route(id, number, static_cast<std::uint16_t>(partition + 1));
+          if (name.empty()) return find_route(id, deadline_ns, number, std::move(left));
           if (!rights_->grant().allows_space(name)) return Found(not_this_space("space"));
-          return Found(SpaceRoute{id, static_cast<Placement>(space.getPlacement()), home_of_space(name, partitions)});
+          std::uint32_t partitions_in_all = rights_->connection().services.engine->partitions();
+          return Found(SpaceRoute{id, static_cast<Placement>(space.getPlacement()), home_of_space(name, partitions_in_all)});
         });
   }
 
@@ -170,7 +191,6 @@ kj::Promise<void> submit_command(SessionRights& rights, const SpaceRoute& space,
   std::int64_t deadline_ns = deadline_of(*services.clock, timeout_ms);
   return connection.loop.submit(coordinator, std::move(command), deadline_ns, scope.number())
       .then([outcome = std::move(outcome), &scope](Frame frame) {
-        if (!frame) frame = outcome_unknown();
         auto answer = frame.read<schema::Answer>();
         auto out = outcome();
         if (answer.isOutcome()) {

@@ -90,9 +90,9 @@ json ClusterView::document() const {
 
 std::vector<ClusterMember> ClusterView::members() const {
   std::vector<ClusterMember> members;
-  for (const Seen& seen : nodes())
-    members.push_back({seen.view.ordinal, seen.view.introduction ? seen.view.introduction->client_address : std::string(),
-                       seen.view.connected});
+  if (membership_.peers() != nullptr) members = membership_.peers()->members();
+  std::uint32_t ordinal = membership_.identity().ordinal;
+  members.insert(members.begin() + ordinal, {ordinal, client_address_, true});  // the others are all there
   return members;
 }
 

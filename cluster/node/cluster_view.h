@@ -22,7 +22,7 @@ class ClusterView {
   /// {"feature_level", "newest_level", "nodes": [...]}, the nodes by ordinal. A node that never was heard of has `connected`,
   /// `address` and `error` alone; what an unconnected one told last is shown with its age.
   [[nodiscard]] nlohmann::json document() const;
-  /// For clients.
+  /// For clients. Costs little: every client asks every few seconds, on the threads that serve them all.
   [[nodiscard]] std::vector<ClusterMember> members() const;
   /// Registers engram_cluster_node_..., engram_cluster_partition_... and engram_peer_... . Only if there are several nodes.
   void register_metrics(Metrics& metrics, std::vector<MetricRegistration>& registrations) const;

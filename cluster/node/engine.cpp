@@ -203,6 +203,16 @@ std::vector<Engine::OwnPartition> Engine::own() {
   return own;
 }
 
+Status Engine::away(PartitionId partition) const {
+  return is_own(partition) || options_.others == nullptr ? Status() : options_.others->away(partition);
+}
+
+Status Engine::no_answer(PartitionId partition) const {
+  if (Status away_now = away(partition); !away_now.ok()) return away_now;
+  return {Code::deadline_exceeded, "The time given ran out: partition " + std::to_string(partition.value) + ", on node " +
+                                       std::to_string(options_.map->owner(partition)) + ", did not answer."};
+}
+
 /// Has all partitions write back what is logged. False: not in time.
 bool Engine::flush(std::chrono::steady_clock::time_point deadline) {
   Answers flushed;

@@ -58,6 +58,9 @@ class Engine {
   };
   /// This node's.
   [[nodiscard]] std::vector<OwnPartition> own();
+  [[nodiscard]] bool is_own(PartitionId partition) const { return options_.map->owner(partition) == options_.identity.ordinal; }
+  /// Every node has one at least.
+  [[nodiscard]] PartitionId first_own() const { return runtimes_.front()->id(); }
   CommandLog& log() { return *log_; }
   [[nodiscard]] std::size_t log_inbox() const { return inbox_.waiting(); }
 
@@ -65,6 +68,10 @@ class Engine {
   void refresh_metrics();
   /// Null: there is one node.
   [[nodiscard]] MailRoute* others() const { return options_.others; }
+  /// As MailRoute::away says it; ok for this node's own partitions.
+  [[nodiscard]] Status away(PartitionId partition) const;
+  /// What to tell somebody to whom the partition has not answered in time.
+  [[nodiscard]] Status no_answer(PartitionId partition) const;
   /// Adds what the engine knows of its partitions and its log; any thread.
   void tell(NodeStatus& status);
 

@@ -8,7 +8,8 @@
 namespace engram {
 
 Result<std::unique_ptr<Membership>> Membership::open(const LoadedConfig& loaded, Files& files, Random& random,
-                                                     const Clock& clock, std::function<void(const Status&)> fatal) {
+                                                     const Clock& clock, std::function<void(const Status&)> fatal,
+                                                     const std::function<Status()>& before_join) {
   std::unique_ptr<Membership> membership(new Membership());
   const Config& config = loaded.config;
   if (!config.cluster.certificate.empty()) {
@@ -16,7 +17,7 @@ Result<std::unique_ptr<Membership>> Membership::open(const LoadedConfig& loaded,
     if (!tls.ok()) return tls.status();
     membership->tls_ = std::move(*tls);
   }
-  if (Status status = membership->open_directory(loaded, files, random, clock); !status.ok()) return status;
+  if (Status status = membership->open_directory(loaded, files, random, clock, before_join); !status.ok()) return status;
   const NodeIdentity& identity = membership->identity();
   membership->map_ = std::make_unique<FixedPartitionMap>(identity.nodes, identity.partitions);
   if (identity.nodes > 1)
@@ -24,7 +25,8 @@ Result<std::unique_ptr<Membership>> Membership::open(const LoadedConfig& loaded,
   return membership;
 }
 
-Status Membership::open_directory(const LoadedConfig& loaded, Files& files, Random& random, const Clock& clock) {
+Status Membership::open_directory(const LoadedConfig& loaded, Files& files, Random& random, const Clock& clock,
+                                  const std::function<Status()>& before_join) {
   const Config& config = loaded.config;
   IdentityOptions options;
   options.data_dir = config.data.dir;
@@ -36,6 +38,7 @@ Status Membership::open_directory(const LoadedConfig& loaded, Files& files, Rand
   auto fresh = NodeDirectory::is_new(config.data.dir, files);
   if (!fresh.ok()) return fresh.status();
   if (*fresh && options.nodes > 1) {
+    if (Status status = before_join ? before_join() : Status(); !status.ok()) return status;
     Introduction self;
     self.name = options.name;
     self.ordinal = options.ordinal;

@@ -13,10 +13,12 @@ namespace engram {
 
 class Membership {
  public:
-  /// Takes the directory's lock. The first start of a node of several waits for the others here (join.h). Errors: those of
-  /// NodeDirectory, TlsFiles, PeerRegistry, find_cluster. `fatal` has to end the process.
+  /// Takes the directory's lock. The first start of a node of several waits for the others here, for as long as they take
+  /// (join.h); `before_join` is called before that. Errors: those of NodeDirectory, TlsFiles, PeerRegistry, find_cluster,
+  /// `before_join`. `fatal` has to end the process.
   static Result<std::unique_ptr<Membership>> open(const LoadedConfig& loaded, Files& files, Random& random,
-                                                  const Clock& clock, std::function<void(const Status&)> fatal);
+                                                  const Clock& clock, std::function<void(const Status&)> fatal,
+                                                  const std::function<Status()>& before_join = {});
 
   [[nodiscard]] const NodeIdentity& identity() const { return directory_->identity(); }
   [[nodiscard]] const PartitionMap& map() const { return *map_; }
@@ -29,7 +31,8 @@ class Membership {
 
  private:
   Membership() = default;
-  Status open_directory(const LoadedConfig& loaded, Files& files, Random& random, const Clock& clock);
+  Status open_directory(const LoadedConfig& loaded, Files& files, Random& random, const Clock& clock,
+                        const std::function<Status()>& before_join);
   Status open_peers(const LoadedConfig& loaded, Files& files, Random& random, const Clock& clock,
                     std::function<void(const Status&)> fatal);
 

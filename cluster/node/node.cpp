@@ -1,6 +1,7 @@
 #include "cluster/node/node.h"
 
 #include <cstdio>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "cluster/logging/logging.h"
 #include "cluster/node/end_timer.h"
 #include "cluster/node/open_files.h"
+#include "storage/base/failpoint.h"
 
 namespace engram {
 namespace {
@@ -23,6 +25,7 @@ namespace {
   ::_exit(70);
 }
 
+constexpr std::int64_t after_flush_ms = 2'000;  // of the time to stop, for sealing the log and the last messages
 constexpr std::int64_t known_wait_ms = 3'000;  // for other nodes at the start, so that one who refuses us is heard
 
 /// The thread that brought it serves all other nodes.
@@ -41,13 +44,15 @@ void report_reload(const char* what, const Result<bool>& changed) {
 
 }  // namespace
 
-Status Node::start() {
+Status Node::start(const std::function<void()>& before_clients) {
   log_event(LogLevel::info, "starting", {{"version", engram_version()}, {"data", config_.data.dir}});
   for (const std::string& warning : loaded_.warnings) log_event(LogLevel::warn, "configuration", {{"warning", warning}});
-  auto membership =
-      Membership::open(loaded_, files_, random_, clock_, [this](const Status& status) { fail(status); });
+  // A node that waits for the others to make or join a cluster with them lives, and is asked whether it does.
+  auto membership = Membership::open(loaded_, files_, random_, clock_, [this](const Status& status) { fail(status); },
+                                     [this] { return open_operations(); });
   if (!membership.ok()) return membership.status();
   membership_ = std::move(*membership);
+  live_membership_ = membership_.get();
   view_ = std::make_unique<ClusterView>(*membership_, client_address(config_), [this] { return own_status(); });
   if (Status status = open_security(); !status.ok()) return status;
   if (Status status = open_operations(); !status.ok()) return status;
@@ -75,9 +80,11 @@ Status Node::start() {
     if (peers != nullptr) return peers->finalize();
     return newest_feature_level;  // a single node speaks with nobody
   };
+  if (before_clients) before_clients();
   auto gateway = Gateway::start(services_);
   if (!gateway.ok()) return gateway.status();
   gateway_ = std::move(*gateway);
+  Failpoints::hit("start.listening");
   readiness_.ready();
   log_event(LogLevel::info, "ready",
             {{"rpc", gateway_->address().empty() ? "none" : gateway_->address()},
@@ -108,13 +115,18 @@ Status Node::open_security() {
 }
 
 Status Node::open_operations() {
+  if (std::exchange(operations_opened_, true)) return {};
   status_.set_section("node", [this](nlohmann::json& out) {
-    const NodeIdentity& identity = membership_->identity();
     out["version"] = engram_version();
-    out["ordinal"] = identity.ordinal;
-    out["cluster_id"] = identity.cluster_id.hex();
-    out["nodes"] = identity.nodes;
-    out["partitions"] = identity.partitions;
+    out["ordinal"] = config_.node.ordinal;
+    out["nodes"] = config_.cluster.nodes;
+    if (const Membership* membership = live_membership_.load()) {
+      const NodeIdentity& identity = membership->identity();
+      out["ordinal"] = identity.ordinal;
+      out["cluster_id"] = identity.cluster_id.hex();
+      out["nodes"] = identity.nodes;
+      out["partitions"] = identity.partitions;
+    }
     out["data_dir"] = config_.data.dir;
     out["phase"] = phase_name(readiness_.phase());
     out["uptime_seconds"] = metrics_.uptime_seconds();
@@ -242,18 +254,20 @@ void Node::reload_if_changed() {
   if (TlsFiles* peers = membership_->tls()) report_reload("certificate between nodes", peers->reload_if_changed());
 }
 
-Status Node::stop() {
+Status Node::stop(std::int64_t timeout_ms) {
   std::int64_t started = clock_.monotonic_ns();
   readiness_.draining();
   log_event(LogLevel::info, "stopping");
+  // First the own clients, who go to other nodes. Through these they still get what is here, and so do all others: a call that
+  // takes long holds up nobody. From the moment that the others are told, they wait for the process after this one.
+  gateway_->drain(timeout_ms / 3);
   if (membership_->peers() != nullptr) membership_->peers()->drain();
-  gateway_->drain(config_.shutdown.timeout_ms / 3);
   gateway_.reset();
-  std::int64_t left = config_.shutdown.timeout_ms - (clock_.monotonic_ns() - started) / 1'000'000;
+  std::int64_t left = std::max<std::int64_t>(timeout_ms - (clock_.monotonic_ns() - started) / 1'000'000, 0);
   status_.remove_section("partitions");
   status_.remove_section("log");
   status_.remove_section("cluster");
-  Status status = engine_->shut_down(std::max<std::int64_t>(left - 1000, 1000));
+  Status status = engine_->shut_down(left - std::min(left / 4, after_flush_ms));
   readiness_.stopping();
   operations_.reset();
   engine_.reset();

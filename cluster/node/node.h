@@ -26,14 +26,17 @@ class Node {
 
   ~Node() { operations_.reset(); }  // before the engine that it shows
 
-  /// Recovers, binds, serves. After an error the node can only be destroyed.
-  Status start();
+  /// Recovers, binds, serves; `before_clients` is called when all is recovered and nobody can connect yet. After an error the
+  /// node can only be destroyed.
+  Status start(const std::function<void()>& before_clients = {});
   /// Reads tokens and certificates again, changed or not.
   void reload();
   /// Looks whether tokens or certificates were replaced; to be called every few seconds.
   void reload_if_changed();
-  /// Answers what is in flight, flushes, seals the log. What could not be flushed in time is replayed by the next start.
-  Status stop();
+  /// Answers what is in flight, flushes, seals the log. Errors: deadline_exceeded (not everything was flushed in time: the
+  /// next start replays it), those of CommandLog::close. A disk that hangs may keep it for longer than `timeout_ms`.
+  Status stop(std::int64_t timeout_ms);
+  Status stop() { return stop(config_.shutdown.timeout_ms); }
 
   /// Host and port for clients, with the port that was bound; empty if TCP is off.
   [[nodiscard]] const std::string& address() const { return gateway_->address(); }
@@ -70,7 +73,10 @@ class Node {
   std::unique_ptr<OperationsServer> operations_;
   std::unique_ptr<InlineUnit> peer_unit_;  // of the thread on which mail of other nodes comes
   std::unique_ptr<Engine> engine_;
-  std::atomic<Engine*> live_engine_{nullptr};  // for the operations port, which is there before the engine
+  bool operations_opened_ = false;
+  // For the operations port, which is there before they are.
+  std::atomic<const Membership*> live_membership_{nullptr};
+  std::atomic<Engine*> live_engine_{nullptr};
   GatewayServices services_;
   std::unique_ptr<Gateway> gateway_;
   std::int64_t last_progress_ns_ = 0;

@@ -1,9 +1,10 @@
 #include "cluster/node/serve.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
-#include <cstdio>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -22,9 +23,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// For the last lines, when all else is done.
-constexpr seconds end_wait{2};
-/// For a write to the disk that was under way when the time to stop ran out.
-constexpr seconds stop_grace{5};
+constexpr milliseconds end_wait{2000};
 
 /// Signals are taken by one `sigwait`, never by a handler: this thread and all that are made after it block them.
 sigset_t block_signals() {
@@ -48,7 +47,9 @@ sigset_t block_signals() {
 /// Hears signals on a thread of its own, whatever the node is busy with. To be made before all other threads.
 class Signals {
  public:
-  Signals() : set_(block_signals()), thread_([this] { take(); }) {}
+  /// `stop_within`: from the signal that asks for it to the end of the process, whatever the node is busy with.
+  explicit Signals(milliseconds stop_within)
+      : stop_within_(stop_within), set_(block_signals()), thread_([this] { take(); }) {}
   ~Signals() {
     {
       std::lock_guard lock(mutex_);
@@ -58,10 +59,11 @@ class Signals {
     thread_.join();
   }
 
-  /// The node is ready: from now on SIGTERM and SIGINT ask it to stop, and a second one ends the process at once.
-  void ready() {
+  /// Clients may come: from now on SIGTERM and SIGINT ask the node to stop in order. One more of them changes nothing, for
+  /// whoever sends it (an init system, a terminal beside a wrapper that passes it on) does not know how far the stop is.
+  void take_over() {
     std::lock_guard lock(mutex_);
-    ready_ = true;
+    in_order_ = true;
   }
   enum class Heard { nothing, reload, stop };
   /// Returns after `wait`, and before that when there is something to do.
@@ -71,8 +73,17 @@ class Signals {
     if (stop_) return Heard::stop;
     return std::exchange(reload_, false) ? Heard::reload : Heard::nothing;
   }
+  /// Until the process is ended; `most` if it was not asked to stop.
+  milliseconds time_left(milliseconds most) {
+    std::lock_guard lock(mutex_);
+    if (!stop_) return most;
+    auto left = std::chrono::duration_cast<milliseconds>(stop_by_ - Clock::now());
+    return std::clamp(left, milliseconds(1), most);
+  }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   void take() {
     while (true) {
       int signal = 0;
@@ -81,39 +92,41 @@ class Signals {
       if (over_) return;
       if (signal == SIGHUP) {
         reload_ = true;
-      } else if (!ready_) {
+      } else if (!in_order_) {
         end_before_ready();
       } else if (stop_) {
-        ::_exit(1);  // what is not written back is replayed by the next start
+        log_event(LogLevel::info, "already stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
       } else {
         stop_ = true;
+        stop_by_ = Clock::now() + stop_within_;
+        end_.emplace(stop_within_, 1);
       }
       changed_.notify_all();
     }
   }
 
+  const milliseconds stop_within_;
   sigset_t set_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool ready_ = false, reload_ = false, stop_ = false, over_ = false;
+  bool in_order_ = false, reload_ = false, stop_ = false, over_ = false;
+  Clock::time_point stop_by_;
+  std::optional<EndTimer> end_;
   std::thread thread_;  // the last: it uses the others
 };
 
 Status run_node(const LoadedConfig& loaded, const Clock& clock, Signals& signals) {
   Node node(loaded, clock);
-  if (Status status = node.start(); !status.ok()) return status;
-  signals.ready();
+  if (Status status = node.start([&] { signals.take_over(); }); !status.ok()) return status;
   for (Signals::Heard heard; (heard = signals.wait_running(seconds(2))) != Signals::Heard::stop;)
     heard == Signals::Heard::reload ? node.reload() : node.reload_if_changed();
-  EndTimer timer(milliseconds(loaded.config.shutdown.timeout_ms) + stop_grace, 1);
-  (void)node.stop();  // what could not be flushed in time is replayed: no data is at stake
-  return {};
+  return node.stop(signals.time_left(milliseconds(loaded.config.shutdown.timeout_ms)).count());
 }
 
 }  // namespace
 
 int serve_main(const LoadedConfig& loaded, const std::function<void(const Status&)>& report) {
-  Signals signals;
+  Signals signals{milliseconds(loaded.config.shutdown.timeout_ms)};
   raise_open_files_limit();
   SystemClock clock;
   LoggingOptions logging;
@@ -122,7 +135,7 @@ int serve_main(const LoadedConfig& loaded, const std::function<void(const Status
   start_logging(logging, clock);
   Status status = run_node(loaded, clock, signals);
   int code = status.ok() ? 0 : 1;
-  EndTimer timer(end_wait, code);
+  EndTimer timer(signals.time_left(end_wait), code);
   bool written = stop_logging();
   if (!status.ok()) report(status);
   if (!written) ::_exit(code);  // the thread that waits for a reader holds on to standard error

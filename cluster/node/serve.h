@@ -7,9 +7,10 @@
 
 namespace engram {
 
-/// Runs an engine until SIGTERM or SIGINT. Returns the process's exit code: 0 after a clean stop, 1 if it could not start,
-/// and `report` got the reason. SIGHUP reloads tokens and certificates. Does not return where the end cannot be waited
-/// for: at a signal before the node is ready (0), at a second one (1), when the time to stop is over (1).
+/// Runs an engine until SIGTERM or SIGINT. Returns the process's exit code: 0 after a clean stop, 1 if it could not start, or
+/// not stop in order and in time, and `report` got the reason. SIGHUP reloads tokens and certificates. Does not return where
+/// the end cannot be waited for: at a signal before clients can connect (0), when `shutdown.timeout_ms` is over and something
+/// hangs (1).
 int serve_main(const LoadedConfig& loaded, const std::function<void(const Status&)>& report);
 
 }  // namespace engram

@@ -14,7 +14,7 @@ constexpr unsigned ticks_a_status = 20;
 }  // namespace
 
 Peers::Peers(PeersOptions options, const Clock& clock, Random& random)
-    : options_(std::move(options)), clock_(clock), random_(random) {
+    : options_(std::move(options)), clock_(clock), random_(random), made_ns_(clock.monotonic_ns()) {
   PeerLinkOptions link;
   link.budget_bytes = options_.config->cluster.budget_bytes;
   for (std::uint32_t ordinal = 0; ordinal < options_.map->nodes(); ++ordinal) {

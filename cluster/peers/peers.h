@@ -18,6 +18,7 @@
 #include "cluster/config/config.h"
 #include "cluster/identity/feature_level.h"
 #include "cluster/identity/peer_registry.h"
+#include "cluster/map/cluster_member.h"
 #include "cluster/map/partition_map.h"
 #include "cluster/peers/link.h"
 #include "cluster/peers/network.h"
@@ -62,6 +63,7 @@ class Peers final : public MailRoute {
   Status wait_until_known(std::int64_t timeout_ms);
 
   void send(PartitionId to, Mail mail) override;
+  [[nodiscard]] Status away(PartitionId partition) const override;
   void hold() override;
   void release() override;
   /// This node is about to stop: the others hold back what is new for the process after this one.
@@ -75,6 +77,8 @@ class Peers final : public MailRoute {
   Status forget_volume(std::uint32_t ordinal);
   /// Of every other node, by ordinal.
   [[nodiscard]] std::vector<PeerView> view() const;
+  /// The same, as far as clients need it: they ask often, and are many.
+  [[nodiscard]] std::vector<ClusterMember> members() const;
   /// As that node told last.
   [[nodiscard]] std::optional<NodeStatus> status_of(std::uint32_t ordinal) const;
   /// Raises the feature level to the highest that all nodes know, and gives it; the others take it over as they hear of it.
@@ -117,6 +121,7 @@ class Peers final : public MailRoute {
   PeersOptions options_;
   const Clock& clock_;
   Random& random_;
+  const std::int64_t made_ns_;  // monotonic
   std::vector<std::string> addresses_;
   std::map<std::uint32_t, std::unique_ptr<Host>> hosts_;      // by ordinal, made once
   std::map<std::uint32_t, std::unique_ptr<PeerLink>> links_;  // the same

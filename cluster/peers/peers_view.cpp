@@ -1,12 +1,23 @@
 // What this node knows of the others, and tells the operator.
 
 #include <algorithm>
+#include <cstdio>
 
 #include "cluster/logging/logging.h"
 #include "cluster/peers/network_check.h"
 #include "cluster/peers/peers_host.h"
 
 namespace engram {
+namespace {
+
+/// Tenths tell apart what is short.
+std::string rounded(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, seconds < 10 ? "%.1f" : "%.0f", seconds);
+  return text;
+}
+
+}  // namespace
 
 void Peers::told(std::uint32_t ordinal, const NodeStatus& status) {
   {
@@ -41,6 +52,30 @@ std::vector<PeerView> Peers::view() const {
     if (view.error.ok() && !peer.connected && network_ != nullptr) view.error = network_->last_failure(ordinal);
   }
   return all;
+}
+
+std::vector<ClusterMember> Peers::members() const {
+  std::vector<ClusterMember> all;
+  std::lock_guard lock(mutex_);
+  for (const auto& [ordinal, peer] : peers_) all.push_back({ordinal, peer.introduction.client_address, peer.connected});
+  return all;
+}
+
+Status Peers::away(PartitionId partition) const {
+  std::uint32_t ordinal = options_.map->owner(partition);
+  std::string node = "Partition " + std::to_string(partition.value) + " is on the node " + options_.self.name + "-" +
+                     std::to_string(ordinal) + ", which ";
+  std::lock_guard lock(mutex_);
+  const PeerState& peer = peers_.at(ordinal);
+  if (peer.connected) {
+    bool stops = links_.at(ordinal)->gauges().draining.load(std::memory_order_relaxed);
+    return stops ? Status(Code::unavailable, node + "is about to stop.", "partition") : Status();
+  }
+  bool was_here = peer.away_since_ns != 0;
+  double away_s = static_cast<double>(clock_.monotonic_ns() - (was_here ? peer.away_since_ns : made_ns_)) / 1e9;
+  return {Code::unavailable, node + (was_here ? "has been away for " : "has not been heard of since this node started, ") +
+                                 rounded(away_s) + (was_here ? " s." : " s ago."),
+          "partition"};
 }
 
 std::optional<NodeStatus> Peers::status_of(std::uint32_t ordinal) const {

@@ -13,9 +13,9 @@
 namespace engram {
 
 /// CAF's, with a gate in front, and an end that does not wait: CAF keeps a socket until all is written, and so for ever if
-/// the peer does not read. And it writes at once what the system takes at once, where CAF goes through its loop: two changes
-/// of the set of events and a wait for each packet. Owns the descriptor from the start. CAF makes it non-blocking, and sets TCP_NODELAY if it is TCP.
-/// Its parent is a broker that takes end_atom.
+/// the peer does not read. And it writes at once what the system takes at once, where CAF goes through its loop: two
+/// changes of the set of events and a wait for each packet. Owns the descriptor from the start. CAF makes it non-blocking,
+/// and sets TCP_NODELAY if it is TCP. Its parent is a broker that takes end_atom.
 class WireSocket final : public caf::io::network::scribe_impl {
  public:
   WireSocket(caf::io::network::default_multiplexer& loop, int fd, std::shared_ptr<WireConnection> connection)

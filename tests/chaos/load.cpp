@@ -4,15 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "tests/chaos/load_client.h"
+#include "tests/support/patient_client.h"
 
 namespace engram::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::uint32_t patience_ms = 30'000;
 constexpr std::uint32_t reader = 1000;  // the process that reads in the end
 
 std::int64_t now_ns() {
@@ -29,7 +28,7 @@ T require(Result<T> result) {
 /// What is there once nothing is under way any more.
 class FinalReader {
  public:
-  FinalReader(const LoadPlan& plan, const std::string& server) : plan_(plan), client_(connect_patiently(server)) {}
+  FinalReader(const LoadPlan& plan, const std::string& server) : plan_(plan), client_(connect_to(server)) {}
 
   void read_into(Histories& all) {
     for (unsigned slot = 0; slot < LoadPlan::list_slots; ++slot)
@@ -95,13 +94,10 @@ history::EdgeName name_of(const client::Edge& edge) {
   return {edge.source_key, edge.type, edge.target_key, edge.rank};
 }
 
-client::Client connect_patiently(const std::string& servers) {
-  client::Options options;
-  options.server = servers;
-  options.timeout_ms = options.connect_wait_ms = patience_ms;
+client::Client connect_to(const std::string& servers) {
+  client::Options options = patient_options(servers);
   options.attempt_timeout_ms = 3000;
-  options.backoff_max_ms = 100;
-  return require(client::Client::connect(options));
+  return connect_patiently(options);
 }
 
 // --- LoadPlan
@@ -137,7 +133,7 @@ Load::Load(std::string prefix, const std::vector<std::string>& servers, unsigned
 Load::~Load() { stop(); }
 
 void Load::make_places() {
-  client::Client client = connect_patiently(plan_.servers().all[0]);
+  client::Client client = connect_to(plan_.servers().all[0]);
   client::Batch batch;
   for (unsigned i = 0; i < LoadPlan::accounts; ++i) {
     client::VertexOptions options;
@@ -156,12 +152,7 @@ void Load::begin() {
 
 void Load::use_servers(const std::vector<std::string>& servers) {
   unsigned edition = plan_.set_servers(servers);
-  auto deadline = Clock::now() + std::chrono::milliseconds(patience_ms);
-  for (auto& client : clients_)
-    while (client->edition() < edition) {
-      REQUIRE(Clock::now() < deadline);
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
+  for (auto& client : clients_) REQUIRE(comes_true([&] { return client->edition() >= edition; }));
 }
 
 bool Load::wait_for_progress(std::int64_t timeout_ms) {
@@ -171,7 +162,7 @@ bool Load::wait_for_progress(std::int64_t timeout_ms) {
   for (std::size_t i = 0; i < clients_.size(); ++i)
     while (clients_[i]->told_ok() == before[i]) {
       if (Clock::now() > deadline) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      pause_ms(5);
     }
   return true;
 }

@@ -79,8 +79,9 @@ class Load {
   std::vector<std::unique_ptr<LoadClient>> clients_;
 };
 
-/// A client that does not give up soon; fails the test if it cannot connect.
-client::Client connect_patiently(const std::string& servers);
+/// A client that does not give up soon, and soon tries again what a node that stands still does not answer; fails the test if it
+/// cannot connect.
+client::Client connect_to(const std::string& servers);
 
 /// An edge as the checkers name it.
 history::EdgeName name_of(const client::Edge& edge);

@@ -6,7 +6,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <thread>
+
+#include "tests/support/wait.h"
 
 namespace engram::test {
 namespace {
@@ -15,16 +16,18 @@ using Clock = std::chrono::steady_clock;
 
 // Nodes notice after 4 s that nothing comes from another one (PeerWireOptions::silence_ms).
 constexpr int unnoticed_ms = 1500, noticed_ms = 5500;
-constexpr std::int64_t fence_limit_ms = 15'000;
 constexpr std::int64_t shift_s = 7200;
-
-void pause_ms(std::int64_t duration_ms) { std::this_thread::sleep_for(std::chrono::milliseconds(duration_ms)); }
 
 std::int64_t elapsed_ms(Clock::time_point since) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since).count();
 }
 
 }  // namespace
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr || *text == '\0' ? otherwise : std::strtoull(text, nullptr, 10);
+}
 
 const char* name_of(Fault fault) {
   constexpr const char* names[] = {"cut off short", "cut off long",  "cut pair", "cut one way", "flaky",
@@ -117,7 +120,7 @@ void Nemesis::kill_and_start(Fault fault, unsigned node, unsigned other) {
 
 /// What a change that is decided at this node gets for its time, less the time of this process.
 std::int64_t Nemesis::clock_difference_s(unsigned node) {
-  client::Client client = connect_patiently(cluster_.server(node));
+  client::Client client = connect_to(cluster_.server(node));
   std::string key;
   do key = load_.plan().key("time/" + std::to_string(++touched_));
   while (client.owner_of(key).value % ChaosCluster::nodes != node);
@@ -135,7 +138,7 @@ void Nemesis::shift_clock(unsigned node, const char* offset) {
   cluster_.require_ready(node);
   std::int64_t difference_s = clock_difference_s(node);
   CHECK(std::abs(difference_s - (*offset == '-' ? -shift_s : shift_s)) < 60);
-  (void)wait_for_progress(fence_limit_ms);
+  (void)wait_for_progress();
   pause_ms(unnoticed_ms);
   cluster_.kill(node);
   cluster_.start(node);
@@ -155,10 +158,10 @@ void Nemesis::copy_volume(unsigned node) {
   cluster_.pause(node);
   std::unique_ptr<EngineProcess> older = cluster_.start_copy(node);
   cluster_.require_ready(node);
-  (void)wait_for_progress(fence_limit_ms);
+  (void)wait_for_progress();
   load_.use_servers(cluster_.servers());
   older->send_signal(SIGCONT);
-  auto ended = older->wait_end(fence_limit_ms);
+  auto ended = older->wait_end(longest_wait_ms);
   INFO(older->output() << cluster_.outputs());
   REQUIRE(ended);
   CHECK(ended->exit_code() == 70);
@@ -167,10 +170,11 @@ void Nemesis::copy_volume(unsigned node) {
 
 // --- After a fault
 
-std::int64_t Nemesis::wait_for_progress(std::int64_t limit_ms) {
+std::int64_t Nemesis::wait_for_progress() {
+  const auto limit_ms = 1000 * static_cast<std::int64_t>(number_from("ENGRAM_CHAOS_PROGRESS_SECONDS", 60));
   auto began = Clock::now();
   for (unsigned node = 0; node < ChaosCluster::nodes; ++node) {
-    client::Client client = connect_patiently(cluster_.server(node));
+    client::Client client = connect_to(cluster_.server(node));
     client::Batch batch;
     std::vector<bool> has(client.server().partitions, false);
     for (std::size_t left = has.size(); left > 0;) {

@@ -33,6 +33,9 @@ constexpr unsigned fault_kinds = static_cast<unsigned>(Fault::copied_volume) + 1
 
 const char* name_of(Fault fault);
 
+/// Of the environment, or else.
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise);
+
 /// Every kind once, in an order of chance.
 std::vector<Fault> plan_of_faults(std::mt19937_64& random);
 
@@ -43,8 +46,9 @@ class Nemesis {
 
   /// Begins the fault, lets it last for a while, ends it. Where a process was started, it is ready when this returns.
   void apply(Fault fault);
-  /// Every node commits a change over all partitions, and every client of the load is told `ok`: milliseconds until then.
-  std::int64_t wait_for_progress(std::int64_t limit_ms);
+  /// Every node commits a change over all partitions, and every client of the load is told `ok`: milliseconds until then. They
+  /// get a minute, or ENGRAM_CHAOS_PROGRESS_SECONDS.
+  std::int64_t wait_for_progress();
 
  private:
   unsigned some_node() { return static_cast<unsigned>(random_() % ChaosCluster::nodes); }

@@ -8,6 +8,7 @@
 
 #include "client/client_impl.h"
 #include "tests/client/fake_engine.h"
+#include "tests/support/wait.h"
 
 namespace engram::client {
 
@@ -18,7 +19,7 @@ struct Setup {
   Options options() {
     Options options;
     options.server = engine.address();
-    options.timeout_ms = 3000;
+    options.timeout_ms = test::longest_wait_ms;
     options.backoff_min_ms = 2;
     options.backoff_max_ms = 20;
     options.connect_wait_ms = 0;

@@ -2,10 +2,15 @@
 
 #include <algorithm>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <capnp/rpc-twoparty.h>
 #include <capnp/serialize.h>
+
+#include "tests/client/fake_stream.h"
+#include "tests/support/cluster_flags.h"
 
 namespace engram::client {
 
@@ -45,8 +50,10 @@ struct FakeWriter final : schema::Writer::Server {
         outcome.initError().setCode(mishap.code);
         outcome.getError().setMessage("as the test wants it");
         return kj::READY_NOW;
+      case Mishap::freeze: engine.freeze_connections(); return kj::NEVER_DONE;
       case Mishap::silence: return kj::NEVER_DONE;
       case Mishap::late: engine.apply(command, outcome); return engine.after_ms(engine.late_ms);
+      case Mishap::pings: engine.apply(command, outcome); return engine.after_pings(engine.pings + 3);
     }
     return kj::READY_NOW;
   }
@@ -61,6 +68,8 @@ struct FakeReader final : schema::Reader::Server {
     auto mishap = next(engine.read_mishaps);
     auto reply = context.getResults().initReply();
     if (mishap.kind == Mishap::silence) return kj::NEVER_DONE;
+    if (mishap.kind == Mishap::freeze) return engine.freeze_connections(), kj::NEVER_DONE;
+    if (mishap.kind == Mishap::pings) return engine.after_pings(engine.pings + 3);
     if (mishap.kind == Mishap::answer) {
       reply.initError().setCode(mishap.code);
       reply.getError().setField(mishap.field);
@@ -108,6 +117,7 @@ struct FakeReader final : schema::Reader::Server {
       context.getResults().initError().setCode(mishap.code);
       return kj::READY_NOW;
     }
+    if (mishap.kind == Mishap::freeze) return engine.freeze_connections(), kj::NEVER_DONE;
     return send_pages(context.getParams().getSink(), from, 0);
   }
 
@@ -209,37 +219,49 @@ struct FakeBootstrap final : schema::Engram::Server {
     return kj::READY_NOW;
   }
   kj::Promise<void> ping(PingContext context) override {
+    ++engine.pings;
     context.getResults().setPayload(context.getParams().getPayload());
     return kj::READY_NOW;
   }
 };
 
 struct Accepted {
-  Accepted(FakeEngine& engine, kj::Own<kj::AsyncIoStream> from)
-      : stream(kj::mv(from)),
+  Accepted(FakeEngine& engine, kj::Own<kj::AsyncIoStream> from, kj::Timer& timer)
+      : stream(kj::heap<FakeStream>(kj::mv(from), timer)),
         network(*stream, capnp::rpc::twoparty::Side::SERVER),
         rpc(capnp::makeRpcServer(network, kj::heap<FakeBootstrap>(engine))) {}
-  kj::Own<kj::AsyncIoStream> stream;
+  kj::Own<FakeStream> stream;
   capnp::TwoPartyVatNetwork network;
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
 };
+
+/// Each has an address of its own, where nobody else takes the port while it does not listen.
+constexpr unsigned port = 9470;
+std::string own_host() {
+  static unsigned made = 0;
+  return test::loopback_address(made++ % 200);
+}
 
 }  // namespace
 
 struct FakeEngine::Impl {
   explicit Impl(kj::AsyncIoContext& context) : io(context), cutting(kj::READY_NOW), accepting(kj::READY_NOW) {}
   kj::AsyncIoContext& io;
-  unsigned port = 0;
+  const std::string host = own_host();
   kj::Own<kj::ConnectionReceiver> receiver;
   std::vector<kj::Own<Accepted>> accepted;
   std::vector<kj::Own<Accepted>> dying;
   kj::Promise<void> cutting;
   kj::Promise<void> accepting;
+  bool frozen = false;
+  bool slow = false;
 
   kj::Promise<void> accept_loop(FakeEngine& engine) {
     return receiver->accept().then([this, &engine](kj::Own<kj::AsyncIoStream>&& stream) {
       ++engine.connections;
-      accepted.push_back(kj::heap<Accepted>(engine, kj::mv(stream)));
+      accepted.push_back(kj::heap<Accepted>(engine, kj::mv(stream), io.provider->getTimer()));
+      if (frozen) accepted.back()->stream->freeze();
+      if (slow) accepted.back()->stream->slow_down(std::size_t{32} << 10);
       return accept_loop(engine);
     });
   }
@@ -251,15 +273,14 @@ FakeEngine::FakeEngine(kj::AsyncIoContext& io, std::string wanted_token)
 }
 FakeEngine::~FakeEngine() = default;
 
-std::string FakeEngine::address() const { return "127.0.0.1:" + std::to_string(impl->port); }
+std::string FakeEngine::address() const { return impl->host + ":" + std::to_string(port); }
 
 void FakeEngine::listen() {
   sockaddr_in loopback{};
   loopback.sin_family = AF_INET;
-  loopback.sin_port = htons(static_cast<std::uint16_t>(impl->port));
-  loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  loopback.sin_port = htons(port);
+  loopback.sin_addr.s_addr = ::inet_addr(impl->host.c_str());
   impl->receiver = impl->io.provider->getNetwork().getSockaddr(&loopback, sizeof loopback)->listen();
-  impl->port = impl->receiver->getPort();
   impl->accepting = impl->accept_loop(*this).eagerlyEvaluate([](kj::Exception&&) {});
 }
 
@@ -278,6 +299,26 @@ void FakeEngine::cut_connections() {
   }
   impl->accepted.clear();
   impl->cutting = kj::evalLater([this] { impl->dying.clear(); }).eagerlyEvaluate([](kj::Exception&&) {});
+}
+
+void FakeEngine::freeze_connections() {
+  for (auto& connection : impl->accepted) connection->stream->freeze();
+}
+
+void FakeEngine::freeze() {
+  impl->frozen = true;
+  freeze_connections();
+}
+
+void FakeEngine::slow_down() {
+  impl->slow = true;
+  int buffer_bytes = 64 << 10;  // what the kernel took in would not be seen to move
+  impl->receiver->setsockopt(SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
+}
+
+kj::Promise<void> FakeEngine::after_pings(int until) {
+  if (pings >= until) return kj::READY_NOW;
+  return after_ms(1).then([this, until] { return after_pings(until); });
 }
 
 kj::Promise<void> FakeEngine::after_ms(int milliseconds) {

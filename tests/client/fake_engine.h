@@ -23,8 +23,10 @@ struct Mishap {
     drop_before,   // the connection is cut before anything is applied
     drop_after,    // ... after it was applied, before the reply
     answer,        // refused with `code`, not applied
-    silence,       // never answered
+    silence,       // never answered; the engine lives, and answers others
+    freeze,        // ... and nothing else on the connections that there are
     late,          // applied at once, answered after `late_ms`
+    pings,         // answered when the engine was pinged three times more
   };
   Kind kind = none;
   schema::ErrorCode code = schema::ErrorCode::NONE;
@@ -49,6 +51,12 @@ struct FakeEngine {
   void stop();
   void listen();
   void cut_connections();
+  /// The connections that there are stay, and are silent from now on, as those of a node that the network cut off.
+  void freeze_connections();
+  /// Those to come too, as those of a process that is stopped.
+  void freeze();
+  /// Connections to come take in 32 KiB in 10 ms.
+  void slow_down();
 
   std::deque<Mishap> submit_mishaps;
   std::deque<Mishap> read_mishaps;
@@ -56,6 +64,7 @@ struct FakeEngine {
   int applied = 0;                    // commands that changed the graph
   int connections = 0;
   int gets = 0;
+  int pings = 0;
   ServerInfo map;                     // what it tells of its cluster: node, cluster_id, nodes, owners
   std::uint64_t default_space = 0;    // the id of the space "default"
   int late_ms = 0;
@@ -73,6 +82,7 @@ struct FakeEngine {
   std::map<std::uint64_t, std::uint64_t> session_floors;   // answers to the numbers below are forgotten
   void apply(schema::Command::Reader command, schema::Outcome::Builder outcome);
   kj::Promise<void> after_ms(int milliseconds);
+  kj::Promise<void> after_pings(int until);
 };
 
 }  // namespace engram::client

@@ -109,12 +109,10 @@ TEST_CASE("an expired session is replaced before anything is in doubt") {
 
 TEST_CASE("no answer before the deadline is unknown, and can be asked for again") {
   Setup setup;
-  auto options = setup.options();
-  options.timeout_ms = 150;
-  auto client = Setup::client(options);
+  auto client = setup.client();
   setup.engine.submit_mishaps = {{Mishap::drop_after}, {Mishap::silence}};
   auto batch = one_vertex("ada");
-  auto outcome = client.submit(batch);
+  auto outcome = client.submit(batch, 2000);
   REQUIRE(outcome.fate == Fate::unknown);
   CHECK(setup.engine.applied == 1);
 
@@ -133,14 +131,13 @@ TEST_CASE("no answer before the deadline is unknown, and can be asked for again"
 TEST_CASE("an engine that is away: refused for sure, within the deadline") {
   Setup setup;
   auto options = setup.options();
-  options.timeout_ms = 200;
   auto client = Setup::client(options);
   setup.engine.stop();
   auto started = now();
-  auto outcome = client.submit(one_vertex("ada"));
+  auto outcome = client.submit(one_vertex("ada"), 200);
   CHECK(outcome.status.code() == Code::unavailable);
-  CHECK((now() - started) / kj::MILLISECONDS < 1000);
-  CHECK_FALSE(client.get("ada").ok());
+  CHECK((now() - started) / kj::MILLISECONDS < options.attempt_timeout_ms);
+  CHECK_FALSE(client.get("ada", {}, 200).ok());
 
   setup.engine.listen();
   CHECK(client.submit(one_vertex("ada")).committed());
@@ -167,10 +164,10 @@ TEST_CASE("a token is checked, a space has to exist, a reader may not write") {
   Setup setup;
   setup.engine.token = "secret";
   auto options = setup.options();
-  options.connect_wait_ms = 3000;   // a wrong token is not worth waiting for
+  options.connect_wait_ms = test::longest_wait_ms;   // a wrong token is not worth waiting for
   auto started = now();
   CHECK(Client::connect(options).status().code() == Code::unauthenticated);
-  CHECK((now() - started) / kj::MILLISECONDS < 2000);
+  CHECK((now() - started) / kj::MILLISECONDS < options.connect_wait_ms / 2);
   options.token = "secret";
   options.space = "nowhere";
   CHECK(Client::connect(options).status().code() == Code::unknown_space);

@@ -4,55 +4,9 @@
 
 #include <chrono>
 
-#include "tests/client/client_script.h"
+#include "tests/client/pair_script.h"
 
 namespace engram::client {
-
-namespace {
-
-/// Two nodes with one partition each.
-struct Pair {
-  std::shared_ptr<kj::AsyncIoContext> loop = loop_of_this_thread();
-  FakeEngine left{*loop}, right{*loop};
-
-  Pair() { tell({0, 1}); }
-  void tell(std::vector<std::uint16_t> owners) {
-    for (FakeEngine* engine : {&left, &right}) {
-      engine->map.node = engine == &left ? 0 : 1;
-      engine->map.cluster_id = "0123456789abcdef";
-      engine->map.nodes = {{0, left.address(), true}, {1, right.address(), true}};
-      engine->map.owners = owners;
-    }
-  }
-  /// Its first connection is to `left`.
-  Client client(std::string servers) {
-    Options options;
-    options.server = std::move(servers);
-    options.timeout_ms = 3000;
-    options.backoff_min_ms = 2;
-    options.backoff_max_ms = 20;
-    options.random = [] { return 0; };
-    auto connected = Client::connect(options);
-    INFO(connected.status().message());
-    REQUIRE(connected.ok());
-    return std::move(connected).value();
-  }
-  Client client() { return client(left.address() + "," + right.address()); }
-  void forget_counts() { left.gets = right.gets = 0; }
-};
-
-std::string key_of(const Client& client, std::uint16_t partition) {
-  for (int i = 0;; ++i)
-    if (std::string key = "k" + std::to_string(i); client.owner_of(key).value == partition) return key;
-}
-
-/// Reads until the connection to the owner is there; it is made beside the calls.
-void read_until(Client& client, const std::string& key, const int& gets) {
-  for (int i = 0; i < 1000 && gets == 0; ++i) (void)client.get(key);
-  REQUIRE(gets > 0);
-}
-
-}  // namespace
 
 TEST_CASE("a client asks the owner of a vertex, and whoever it is connected to for the rest") {
   Pair pair;
@@ -91,9 +45,7 @@ TEST_CASE("a lost owner costs no error: its calls go by way of another node unti
   CHECK(pair.left.gets == 20);
   CHECK(client.submit(one_vertex(far)).committed());
   pair.right.listen();
-  auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (pair.right.gets == 0 && std::chrono::steady_clock::now() < until) (void)client.get(far);
-  CHECK(pair.right.gets > 0);
+  read_until(client, far, pair.right.gets);
 }
 
 TEST_CASE("a change whose answer is lost with the owner's connection is applied once") {

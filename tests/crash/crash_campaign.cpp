@@ -5,19 +5,20 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <thread>
 
 #include "tests/support/cluster_flags.h"
+#include "tests/support/patient_client.h"
+#include "tests/support/quiet_watch.h"
 #include "tests/support/run_program.h"
 
 namespace engram::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto settle_timeout = std::chrono::seconds(60);
 constexpr std::uint32_t call_timeout_ms = 1000;
+constexpr std::int64_t between_looks_ms = 300;
 constexpr unsigned lives_to_a_check = 10;
-constexpr int named_load_ms = 2500;  // a point that is not reached in this time is killed at random
+constexpr int named_load_ms = 20'000;  // a point that is not reached in this time is killed at random
 
 // Small and quick, so that a short life goes through everything. Flags win over them.
 const std::vector<std::string> usual_settings = {
@@ -25,16 +26,12 @@ const std::vector<std::string> usual_settings = {
     "ENGRAM_WARM_WRITE_BACK_AFTER_MS=50ms", "ENGRAM_WARM_INITIAL_MAP_BYTES=16MiB",
 };
 
-void pause_ms(std::uint64_t duration_ms) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(duration_ms));
-}
-
-client::Options client_options(const std::string& server) {
+/// So that a dead engine is noticed soon: whoever needs more time asks again.
+client::Options hasty_options(const std::string& server, std::uint32_t timeout_ms) {
   client::Options options;
   options.server = server;
   options.backoff_max_ms = 50;
-  options.timeout_ms = call_timeout_ms;  // so that a dead engine is noticed soon: whoever needs more asks again
-  options.connect_wait_ms = 1000;
+  options.timeout_ms = options.connect_wait_ms = timeout_ms;
   return options;
 }
 
@@ -92,8 +89,7 @@ std::string CrashCampaign::outputs() const {
 }
 
 void CrashCampaign::create_hubs() {
-  auto client = client::Client::connect(client_options(nodes_.back().setup.server()));
-  REQUIRE(client.ok());
+  client::Client client = connect_patiently(nodes_.back().setup.server());
   client::Batch batch;
   Effects effects;
   auto put = [&](const std::string& key, std::int64_t value) {
@@ -105,7 +101,7 @@ void CrashCampaign::create_hubs() {
   for (const std::string& hub : Ledger::hubs()) put(hub, 0);
   for (unsigned i = 0; i < Ledger::accounts; ++i) put(Ledger::account(i), Ledger::first_balance);
   put("counter", 0);
-  REQUIRE(client->submit(batch).committed());
+  REQUIRE(client.submit(batch).committed());
   ledger_.commit(effects, {});
 }
 
@@ -113,7 +109,7 @@ void CrashCampaign::create_hubs() {
 
 /// Workers that were in the middle of a change repeat it by themselves. False: the engine ended meanwhile.
 bool CrashCampaign::wait_idle() {
-  auto deadline = Clock::now() + settle_timeout;
+  auto deadline = Clock::now() + longest_wait;
   for (auto& worker : workers_) {
     while (!worker->idle()) {
       if (!all_running()) return false;
@@ -125,10 +121,24 @@ bool CrashCampaign::wait_idle() {
   return all_running();
 }
 
+/// Nodes that were not killed may still work on what clients have given up. False: an engine ended meanwhile.
+bool CrashCampaign::wait_quiet() {
+  std::vector<std::string> servers;
+  for (const NodeProcess& node : nodes_) servers.push_back(node.setup.server());
+  QuietWatch watch(servers);
+  auto deadline = Clock::now() + longest_wait;
+  while (all_running() && !watch.look()) {
+    INFO("seed " << seed_ << ", life " << lives_ << "\n" << outputs());
+    if (Clock::now() > deadline) FAIL("the cluster does not come to rest");
+    pause_ms(between_looks_ms);
+  }
+  return all_running();
+}
+
 std::optional<GraphState> CrashCampaign::read() {
-  auto deadline = Clock::now() + settle_timeout;
-  while (all_running()) {  // else it was killed by its failpoint
-    auto client = client::Client::connect(client_options(nodes_.back().setup.server()));
+  auto deadline = Clock::now() + longest_wait;
+  for (std::uint32_t timeout_ms = call_timeout_ms; all_running(); timeout_ms *= 2) {  // else it was killed by its failpoint
+    auto client = client::Client::connect(hasty_options(nodes_.back().setup.server(), timeout_ms));
     std::vector<std::string> problems;
     auto state = client.ok() ? read_graph(*client, nodes_.back().setup.server(), problems)
                              : Result<GraphState>(client.status());
@@ -151,8 +161,7 @@ void CrashCampaign::require_no_problems(std::vector<std::string> problems) {
 
 bool CrashCampaign::verify_and_settle() {
   if (!wait_idle()) return false;
-  // Nodes that were not killed may still work on what a client has given up: until its time is over.
-  if (nodes_.size() > 1) pause_ms(call_timeout_ms + 300);
+  if (nodes_.size() > 1 && !wait_quiet()) return false;
   std::optional<GraphState> actual = read();
   if (!actual) return false;
   GraphState expected = ledger_.expected();
@@ -220,13 +229,13 @@ void CrashCampaign::live_and_die(const Kill& kill) {
     environment = {"ENGRAM_FAILPOINT=" + kill.point + "=kill:" + std::to_string(kill.times)};
   start(environment);
   if (kill.when == Kill::When::while_starting) {
-    pause_ms(random_() % (is_default_binary() ? 400 : 100));
+    pause_ms(static_cast<std::int64_t>(random_() % (is_default_binary() ? 400 : 100)));
     (void)engine().kill_now();
     return;
   }
   if (engine().wait_ready() && verify_and_settle()) return load_until_death(kill);
   // Its failpoint was in the way of the start or of the questions: a death like any other.
-  auto ended = engine().wait_end(1000);
+  auto ended = engine().wait_end(longest_wait_ms);
   INFO("seed " << seed_ << ", life " << lives_ << ", point " << kill.point << "\n" << outputs());
   REQUIRE(ended);
   REQUIRE(ended->signal == SIGKILL);

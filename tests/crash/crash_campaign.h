@@ -59,6 +59,7 @@ class CrashCampaign {
  private:
   void create_hubs();
   bool wait_idle();
+  bool wait_quiet();
   std::optional<GraphState> read();
   void require_no_problems(std::vector<std::string> problems);
   void load_until_death(const Kill& kill);

@@ -136,8 +136,12 @@ bool LoadWorker::connect() {
 // --- Changes and their outcomes
 
 void LoadWorker::load() {
-  while (!stopping_ && !pending_) {
+  while (!stopping_) {
     if (!connect()) continue;
+    if (pending_) {
+      ask_again();
+      continue;
+    }
     std::optional<Change> change = next_change();
     if (!change) continue;  // the engine went away while it was asked
     // Some outlive the engine and send it again to the next one by themselves, others give up and ask later.
@@ -145,6 +149,15 @@ void LoadWorker::load() {
     client::Outcome outcome = client_->submit(change->batch, timeout_ms);
     finish(std::move(*change), std::move(outcome));
   }
+}
+
+/// Perhaps the engine is slow, and not dead.
+void LoadWorker::ask_again() {
+  client::Outcome outcome = client_->ask_again(pending_->change.batch, pending_->outcome, 300);
+  if (outcome.fate == Fate::unknown) return;
+  Change change = std::move(pending_->change);
+  pending_.reset();
+  finish(std::move(change), std::move(outcome));
 }
 
 void LoadWorker::finish(Change change, client::Outcome outcome) {
@@ -192,7 +205,7 @@ void LoadWorker::settle() {
     if (present_) ledger_.commit(pending.change.own, pending.change.added);
     return;
   }
-  client::Outcome outcome = client_->ask_again(pending.change.batch, pending.outcome, 10'000);
+  client::Outcome outcome = client_->ask_again(pending.change.batch, pending.outcome, 60'000);
   if (outcome.fate == Fate::committed && present_ && !outcome.duplicate)
     ledger_.complain("asked again, a change that had happened was applied again: " + pending.change.own.begin()->first);
   if (outcome.fate == Fate::committed && !present_ && outcome.duplicate)

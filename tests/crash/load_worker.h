@@ -70,7 +70,7 @@ class LoadWorker {
   LoadWorker(const LoadWorker&) = delete;
   LoadWorker& operator=(const LoadWorker&) = delete;
 
-  /// Changes until `stop_load`, or until there is no answer. Nothing may be pending.
+  /// Changes until `stop_load`. Nothing may be pending; what has no answer by then is.
   void begin_load();
   void stop_load() { stopping_ = true; }
   /// Asks again for what is pending, knowing whether it is there; sometimes just takes the graph's word.
@@ -89,6 +89,7 @@ class LoadWorker {
   void begin(Task task);
   void run();
   void load();
+  void ask_again();
   void settle();
   void finish(Change change, client::Outcome outcome);
   bool connect();

@@ -5,13 +5,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <functional>
-#include <thread>
 
 #include "tests/crash/crash_campaign.h"
+#include "tests/support/patient_client.h"
 #include "tests/support/small_volume.h"
 
 using namespace engram;
@@ -21,13 +20,9 @@ namespace {
 
 constexpr const char* fiu_directory = "/usr/lib/fiu";
 
-void pause_ms(int duration_ms) {
-  std::this_thread::sleep_for(std::chrono::milliseconds(duration_ms));
-}
-
 /// The engine has stopped by itself under load, saying why; with a healthy disk all that it acknowledged is there.
 void require_stopped_and_right(CrashCampaign& campaign) {
-  auto ended = campaign.engine().wait_end(20'000);
+  auto ended = campaign.engine().wait_end(longest_wait_ms);
   campaign.stop_load();
   INFO(campaign.engine().output());
   REQUIRE(ended);
@@ -50,11 +45,7 @@ void enable_fault(const std::string& pipe, const std::string& command) {
   REQUIRE(::write(order, command.data(), command.size()) == static_cast<ssize_t>(command.size()));
   ::close(order);
   std::string reply(64, '\0');
-  ssize_t got = 0;
-  for (int i = 0; i < 2000 && got <= 0; ++i) {
-    pause_ms(1);
-    got = ::read(answer, reply.data(), reply.size());
-  }
+  (void)comes_true([&] { return ::read(answer, reply.data(), reply.size()) > 0; });
   ::close(answer);
   INFO(reply);
   REQUIRE(reply.starts_with('0'));
@@ -63,13 +54,8 @@ void enable_fault(const std::string& pipe, const std::string& command) {
 /// Puts one big vertex after the other, and notes those that are acknowledged.
 class Filler {
  public:
-  explicit Filler(CrashCampaign& campaign) : campaign_(campaign) {
-    client::Options options;
-    options.server = campaign.setup().server();
-    auto connected = client::Client::connect(options);
-    REQUIRE(connected.ok());
-    client_.emplace(std::move(connected).value());
-  }
+  explicit Filler(CrashCampaign& campaign)
+      : campaign_(campaign), client_(connect_patiently(campaign.setup().server())) {}
 
   Status put() {
     std::string key = "big " + std::to_string(++number_);
@@ -78,7 +64,7 @@ class Filler {
     options.properties = {{"value", number_}, {"ballast", std::string(120'000, 'x')}};
     client::Batch batch;
     batch.put_vertex(key, options).link(key, "AT", Ledger::place(static_cast<std::uint64_t>(number_)));
-    client::Outcome outcome = client_->submit(batch, 1000);
+    client::Outcome outcome = client_.submit(batch);
     REQUIRE(outcome.fate != client::Fate::unknown);
     if (outcome.committed())
       campaign_.ledger().commit(
@@ -96,16 +82,16 @@ class Filler {
   }
 
   Status read() {
-    auto vertex = client_->get("big 1");
-    auto neighbors = client_->neighbors("big 1");
+    auto vertex = client_.get("big 1");
+    auto neighbors = client_.neighbors("big 1");
     if (!vertex.ok() || !neighbors.ok()) return vertex.ok() ? neighbors.status() : vertex.status();
     // This waits for every transaction that is open: none may stay so because the log is full.
-    return client_->statistics().status();
+    return client_.statistics().status();
   }
 
  private:
   CrashCampaign& campaign_;
-  std::optional<client::Client> client_;
+  client::Client client_;
   std::int64_t number_ = 0;
 };
 
@@ -125,11 +111,8 @@ void fill_make_room_and_kill(CrashCampaign& campaign, const std::function<void()
   make_room();
   // Each partition finds the room by itself, within a second.
   for (int i = 0; i < 20; ++i) {
-    Status status = filler.put();
-    for (int tries = 0; tries < 100 && !status.ok(); ++tries) {
-      pause_ms(100);
-      status = filler.put();
-    }
+    Status status;
+    (void)comes_true([&] { return (status = filler.put()).ok(); }, 100);
     INFO(status.message() << "\n" << campaign.engine().output());
     REQUIRE(status.ok());
   }
@@ -222,8 +205,7 @@ TEST_CASE("A killed engine starts on a full volume: its spare segments make room
   CrashCampaign campaign({8, 0, {"--cluster-partitions", "2", "--warm-write-back-after-ms", "1h"}, directory / "data"});
   Filler filler(campaign);
   for (int i = 0; i < 4; ++i) REQUIRE(filler.put().ok());
-  for (int i = 0; i < 100 && !has_spare(directory.path()); ++i) pause_ms(100);
-  REQUIRE(has_spare(directory.path()));
+  REQUIRE(comes_true([&] { return has_spare(directory.path()); }, 100));
   CHECK(campaign.engine().kill_now().signal == SIGKILL);
   fill_volume(directory / "ballast");
   campaign.start();

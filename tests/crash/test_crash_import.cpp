@@ -7,10 +7,9 @@
 #include <fstream>
 #include <memory>
 #include <sstream>
-#include <thread>
 
-#include "client/engram/client.h"
 #include "tests/support/engine_process.h"
+#include "tests/support/patient_client.h"
 #include "tests/support/run_program.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/text_file.h"
@@ -81,17 +80,24 @@ std::vector<std::string> exported(const EngineSetup& setup, const std::string& f
 }
 
 std::uint64_t edges_there(const EngineSetup& setup) {
-  auto client = client::Client::connect({.server = setup.server()});
-  REQUIRE(client.ok());
-  auto statistics = client->statistics();
+  auto statistics = connect_patiently(setup.server()).statistics();
   REQUIRE(statistics.ok());
   return statistics->space.edges;
 }
 
-/// Waits until a good part of the edges is there; how many that are.
-std::uint64_t wait_for_edges(const EngineSetup& setup, ChildProcess& importer, std::uint64_t least) {
+/// Lets it run for moments at a time until a good part of the edges is there, and stands still then; how many these are.
+/// However long it takes to ask, the importer does not get to its end meanwhile.
+std::uint64_t stop_halfway(const EngineSetup& setup, ChildProcess& importer) {
   std::uint64_t there = 0;
-  while (there < least && importer.running()) there = edges_there(setup);
+  REQUIRE(comes_true([&] {
+    importer.send_signal(SIGCONT);
+    pause_ms(20);
+    importer.send_signal(SIGSTOP);
+    there = edges_there(setup);
+    return there >= edge_count / 4;
+  }, 0));
+  REQUIRE(there < edge_count);
+  REQUIRE(importer.running());
   return there;
 }
 
@@ -115,19 +121,20 @@ TEST_CASE("A load that is killed on its way and started again ends with the same
   require_ready(*engine);
   ChildProcess importer({.words = import_words(setup, files), .output = directory / "import"});
   SECTION("the importer is killed, twice") {
-    std::uint64_t there = wait_for_edges(setup, importer, edge_count / 4);
-    REQUIRE(importer.running());
+    std::uint64_t there = stop_halfway(setup, importer);
     (void)importer.kill_now();
     ChildProcess second({.words = import_words(setup, files), .output = directory / "second"});
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    pause_ms(20);
     REQUIRE(second.running());
     (void)second.kill_now();
     REQUIRE(edges_there(setup) >= there);
     REQUIRE(edges_there(setup) < edge_count);
   }
   SECTION("the engine is killed, and the importer too before there is another one") {
-    wait_for_edges(setup, importer, edge_count / 4);
+    (void)stop_halfway(setup, importer);
     (void)engine->kill_now();
+    importer.send_signal(SIGCONT);
+    pause_ms(20);
     REQUIRE(importer.running());
     (void)importer.kill_now();
     engine = std::make_unique<EngineProcess>(setup);
@@ -136,11 +143,13 @@ TEST_CASE("A load that is killed on its way and started again ends with the same
     REQUIRE(edges_there(setup) < edge_count);
   }
   SECTION("the engine is killed and started again, and the importer goes on by itself") {
-    wait_for_edges(setup, importer, edge_count / 4);
+    (void)stop_halfway(setup, importer);
     (void)engine->kill_now();
+    importer.send_signal(SIGCONT);
+    pause_ms(20);
     REQUIRE(importer.running());
     engine = std::make_unique<EngineProcess>(setup);
-    auto ended = importer.wait_end(120'000);
+    auto ended = importer.wait_end(2 * longest_wait_ms);
     INFO(read_text(directory / "import") << engine->output());
     REQUIRE(ended);
     CHECK(ended->code == 0);

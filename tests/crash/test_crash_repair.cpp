@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <thread>
 
 #include "tests/crash/graph_state.h"
 #include "tests/support/engine_process.h"
+#include "tests/support/patient_client.h"
 #include "tests/support/run_program.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/text_file.h"
@@ -48,12 +48,6 @@ void fill(client::Client& client) {
   REQUIRE(client.drop_space("brief").committed());
 }
 
-client::Client connected(const EngineSetup& setup) {
-  auto client = client::Client::connect({.server = setup.server(), .timeout_ms = 20'000});
-  REQUIRE(client.ok());
-  return std::move(client).value();
-}
-
 /// What the graph holds, its index included; both ends of every edge agree.
 GraphState read_all(client::Client& client, const EngineSetup& setup) {
   std::vector<std::string> problems;
@@ -61,11 +55,7 @@ GraphState read_all(client::Client& client, const EngineSetup& setup) {
   REQUIRE(state.ok());
   REQUIRE(problems == std::vector<std::string>());
   client::LookupQuery query{.index = {"Thing", "value"}, .limit = vertices};
-  auto found = client.lookup(query);
-  for (int i = 0; i < 500 && found.status().code() == Code::unavailable; ++i) {  // the index is being made again
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    found = client.lookup(query);
-  }
+  auto found = client.lookup(query);  // the client waits while the index is being made again
   REQUIRE(found.ok());
   for (const client::Vertex& vertex : found->vertices) (*state)["found " + vertex.key] = 1;
   return std::move(*state);
@@ -82,12 +72,10 @@ std::vector<std::filesystem::path> archived_segments(const EngineSetup& setup) {
 GraphState make_graph(const EngineSetup& setup) {
   EngineProcess engine(setup);
   require_ready(engine);
-  client::Client client = connected(setup);
+  client::Client client = connect_patiently(setup.server());
   fill(client);
   GraphState state = read_all(client, setup);
-  for (int i = 0; i < 1000 && archived_segments(setup).size() < 2; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  REQUIRE(archived_segments(setup).size() >= 2);
+  REQUIRE(comes_true([&] { return archived_segments(setup).size() >= 2; }, 10));
   REQUIRE(engine.terminate()->code == 0);
   return state;
 }
@@ -153,12 +141,10 @@ TEST_CASE("A damaged warm store is made again from the log as docs/operations.md
   for (int start = 0; start < 2; ++start) {  // step 4
     EngineProcess engine(setup);
     require_ready(engine);
-    client::Client client = connected(setup);
+    client::Client client = connect_patiently(setup.server());
     CHECK((read_all(client, setup) == before));
     REQUIRE(client.submit(client::Batch().put_vertex(key_of(1), {})).committed());  // and writes go on
-    for (int i = 0; i < 1000 && archived_segments(setup).size() < 2; ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    CHECK(archived_segments(setup).size() >= 2);  // back where they were
+    CHECK(comes_true([&] { return archived_segments(setup).size() >= 2; }, 10));  // back where they were
     REQUIRE(engine.terminate()->code == 0);
     require_well(setup);
   }
@@ -171,7 +157,7 @@ TEST_CASE("An engine whose graph is larger than memory goes on beside a damaged 
   {
     EngineProcess engine(setup);
     require_ready(engine);
-    client::Client client = connected(setup);
+    client::Client client = connect_patiently(setup.server());
     for (int i = 0; i <= last; ++i) {
       client::VertexOptions options;
       options.properties = {{"text", (i == last ? "unlucky" : "ballast") + std::string(ballast_bytes, 'b')}};
@@ -182,7 +168,7 @@ TEST_CASE("An engine whose graph is larger than memory goes on beside a damaged 
   damage_values(setup.data_dir + "/warm/p0/data.mdb", "unlucky");
   EngineProcess engine(setup);
   require_ready(engine);
-  client::Client client = connected(setup);
+  client::Client client = connect_patiently(setup.server());
   for (int time = 0; time < 3; ++time) {
     Status answer = client.get(key_of(last)).status();
     CHECK(answer.code() == Code::corrupt);
@@ -202,7 +188,7 @@ TEST_CASE("A log without its end is gone back to as docs/operations.md says, all
   {
     EngineProcess engine(setup);
     require_ready(engine);
-    client::Client client = connected(setup);
+    client::Client client = connect_patiently(setup.server());
     for (int i = 1; i < vertices; i += 7) {  // over all partitions, and edges among them
       std::string late = "late " + std::to_string(i);
       client::Batch batch;
@@ -222,7 +208,7 @@ TEST_CASE("A log without its end is gone back to as docs/operations.md says, all
   for (int start = 0; start < 2; ++start) {                                    // step 5
     EngineProcess engine(setup);
     require_ready(engine);
-    client::Client client = connected(setup);
+    client::Client client = connect_patiently(setup.server());
     CHECK((read_all(client, setup) == before));
     REQUIRE(client.submit(client::Batch().put_vertex(key_of(1), {})).committed());  // and writes go on
     REQUIRE(engine.terminate()->code == 0);

@@ -19,6 +19,7 @@
 #include "schema/command.capnp.h"
 #include "storage/warm/warm_entry.h"
 #include "tests/support/engine_process.h"
+#include "tests/support/patient_client.h"
 #include "tests/support/small_volume.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/text_file.h"
@@ -42,19 +43,16 @@ EngineSetup setup_in(const TemporaryDirectory& directory, const std::string& nam
 }
 
 void put_vertices(const EngineSetup& setup, int first, int count, std::size_t ballast_bytes) {
-  auto client = client::Client::connect({.server = setup.server()});
-  REQUIRE(client.ok());
+  client::Client client = connect_patiently(setup.server());
   for (int i = first; i < first + count; ++i) {
     client::VertexOptions options;
     options.properties = {{"ballast", std::string(ballast_bytes, 'b')}};
-    REQUIRE(client->submit(client::Batch().put_vertex("vertex " + std::to_string(i), options)).committed());
+    REQUIRE(client.submit(client::Batch().put_vertex("vertex " + std::to_string(i), options)).committed());
   }
 }
 
 void require_vertices(const EngineSetup& setup, std::uint64_t count) {
-  auto client = client::Client::connect({.server = setup.server()});
-  REQUIRE(client.ok());
-  auto statistics = client->statistics();
+  auto statistics = connect_patiently(setup.server()).statistics();
   REQUIRE(statistics.ok());
   CHECK(statistics->space.vertices == count);
 }
@@ -157,7 +155,7 @@ client::Outcome submit_raw(const std::string& server, std::uint64_t session, std
     auto access = connection.value()->authenticate("").wait(io.waitScope);
     auto space = client::open_space(access.value().session, "default").wait(io.waitScope);
     KJ_IF_MAYBE (writer, space.value().writer)
-      outcome = client::submit(*writer, words.asBytes(), 5000).wait(io.waitScope);
+      outcome = client::submit(*writer, words.asBytes(), longest_wait_ms).wait(io.waitScope);
   }).join();
   return outcome;
 }
@@ -294,8 +292,7 @@ TEST_CASE("Segments that no restart needs are archived while writes follow each 
   setup.flags = {"--cluster-partitions", "2", "--log-segment-bytes", "1MiB", "--warm-write-back-after-ms", "50ms"};
   EngineProcess engine(setup);
   require_ready(engine);
-  auto client = client::Client::connect({.server = setup.server()});
-  REQUIRE(client.ok());
+  client::Client client = connect_patiently(setup.server());
   client::VertexOptions options;
   options.properties = {{"ballast", std::string(10'000, 'b')}};
   auto archived = [&] {
@@ -305,7 +302,7 @@ TEST_CASE("Segments that no restart needs are archived while writes follow each 
   };
   int puts = 0;
   for (; puts < 10'000 && (puts % 100 != 0 || !archived()); ++puts)
-    REQUIRE(client->submit(client::Batch().put_vertex("vertex " + std::to_string(puts % 50), options)).committed());
+    REQUIRE(client.submit(client::Batch().put_vertex("vertex " + std::to_string(puts % 50), options)).committed());
   CHECK(archived());
 }
 

@@ -49,10 +49,12 @@ def check_errors_while_away(checks: Checks, cluster: ComposeCluster, of_away: st
     """The node that is asked is there; whose partition is needed is the question."""
     read = cluster.engram("--json", "--timeout", "1s", "get", of_away, servers=SERVERS[:1], check=False)
     write = cluster.engram("--json", "--timeout", "1s", "put", of_away, "seen:bool=true", servers=SERVERS[:1], check=False)
-    for name, done, codes in (("read", read, (3, 4)), ("write", write, (3, 4, 5))):
-        code = json.loads(done.stderr.splitlines()[-1])["error"]["code"] if done.stderr else "none"
-        checks.expect(done.returncode in codes and code in ("unavailable", "deadline_exceeded", "overloaded"),
-                      f"a {name} that needs the node that is away ends with a typed error", f"{code}, exit code {done.returncode}")
+    for name, done, exit_code in (("read", read, 3), ("write", write, 5)):
+        error = json.loads(done.stderr.splitlines()[-1])["error"] if done.stderr else {"code": "none", "message": ""}
+        names = "is on the node engram-1, which has been away for" in error["message"]
+        checks.expect(done.returncode == exit_code and error["code"] == "unavailable" and names,
+                      f"a {name} that needs the node that is away ends with an error that names it",
+                      f"{error['code']}, exit code {done.returncode}: {error['message']}")
     other = cluster.engram("get", of_other, servers=SERVERS[:1], check=False)
     checks.expect(other.returncode == 0, "the others' partitions are served meanwhile", other.stderr.strip())
 
@@ -78,6 +80,18 @@ def check_disconnect(checks: Checks, cluster: ComposeCluster, scratch: pathlib.P
     cluster.wait_until_healthy()
 
 
+def check_unsafe_replacement(checks: Checks, cluster: ComposeCluster, image: str) -> None:
+    """While one node is away, no other one is stopped."""
+    cluster.engine.docker("stop", "engram-0")
+    before = cluster.engine.inspect("engram-2", "{{.Id}}")
+    refused = cluster.engine.run("./replace", "--file", cluster.file, "--wait", "1s", image, folder=cluster.folder, check=False)
+    same = cluster.engine.inspect("engram-2", "{{.Id}}") == before
+    checks.expect(refused.returncode == 1 and "not safe to go on" in refused.stdout and same,
+                  "no node is replaced while another one is away", refused.stderr.strip())
+    cluster.engine.docker("start", "engram-0")
+    cluster.wait_until_healthy()
+
+
 def check_replacement(checks: Checks, cluster: ComposeCluster, image: str, scratch: pathlib.Path) -> None:
     with Load(cluster, "replaced") as load:
         load.wait_for_progress()
@@ -100,6 +114,7 @@ def check_bridge(checks: Checks, cluster: ComposeCluster, newer_image: str, scra
     check_kill(checks, cluster, scratch)
     check_stop(checks, cluster, scratch, stop_within)
     check_disconnect(checks, cluster, scratch)
+    check_unsafe_replacement(checks, cluster, newer_image)
     check_replacement(checks, cluster, newer_image, scratch)
     edges = cluster.edges()
     checks.expect(edges == 57645, "the graph that was loaded first is whole", f"{edges} edges")

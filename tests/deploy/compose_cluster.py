@@ -51,9 +51,8 @@ class ComposeCluster:
         return str(self.folder / "state" / "admin.token")
 
     def command(self, *words: str, servers: tuple[str, ...] = SERVERS) -> list[str]:
-        """With a wait, so that a server of the list that is away is passed over from the first connection on."""
-        return [self.program, "--server", ",".join(servers), "--wait", "30s", "--ca", self.authority,
-                "--token-file", self.token_file, *words]
+        """A server of the list that is away is passed over, from the first connection on."""
+        return [self.program, "--server", ",".join(servers), "--ca", self.authority, "--token-file", self.token_file, *words]
 
     def engram(self, *words: str, servers: tuple[str, ...] = SERVERS, check: bool = True) -> subprocess.CompletedProcess:
         return self.engine.run(*self.command(*words, servers=servers), check=check)

@@ -74,6 +74,14 @@ def check_answers(checks: Checks, cluster: ComposeCluster, network: str, server:
                   refused.stderr.strip())
 
 
+def check_told_addresses(checks: Checks, cluster: ComposeCluster) -> None:
+    """What clients are told of each node leads the host to that node, by a name in its certificate: so they find the owners."""
+    nodes = cluster.engram_json("cluster", "status")
+    reached = [cluster.engram_json("status", servers=(node["client_address"],))["node"]["ordinal"] for node in nodes]
+    checks.expect(reached == [0, 1, 2], "clients on the host are told where each node is",
+                  " ".join(node["client_address"] for node in nodes))
+
+
 def process_status(engine: DockerEngine, container: str) -> dict[str, str]:
     pid = engine.inspect(container, "{{.State.Pid}}")
     lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -106,6 +114,7 @@ def check_host_network(checks: Checks, cluster: ComposeCluster) -> None:
     cluster.wait_until_healthy()
     load_air_routes(cluster)
     check_answers(checks, cluster, network="host", server="localhost:9480")
+    check_told_addresses(checks, cluster)
     before = cluster.edges()
     engine.docker("kill", "engram-1")
     engine.docker("start", "engram-1")
@@ -141,6 +150,7 @@ def main() -> int:
         checks.say(f"healthy after {bridge.wait_until_healthy():.1f} s")
         load_air_routes(bridge)
         check_answers(checks, bridge, network="engram", server="engram-1:9470")
+        check_told_addresses(checks, bridge)
         check_confinement(checks, engine)
         check_bridge(checks, bridge, NEWER_IMAGE, options.scratch, stop_within)
         checks.say("three nodes on the host's network: deploy/compose/docker-compose.host.yml")

@@ -11,16 +11,14 @@
 #include <chrono>
 #include <csignal>
 #include <stdexcept>
-#include <thread>
 
 #include "storage/base/descriptor.h"
+#include "tests/support/wait.h"
 
 namespace engram::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::int64_t kill_timeout_ms = 10'000;
-constexpr std::int64_t stop_timeout_ms = 30'000;
 
 Descriptor begin_anew(const std::string& path) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
@@ -72,7 +70,7 @@ std::optional<Ended> poll_end(pid_t pid, std::int64_t timeout_ms) {
       return Ended{{}, WTERMSIG(status)};
     }
     if (Clock::now() >= deadline) return std::nullopt;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    pause_ms(1);
   }
 }
 
@@ -95,14 +93,14 @@ void ChildProcess::send_signal(int number) const {
 
 Ended ChildProcess::kill_now() {
   send_signal(SIGKILL);
-  auto ended = wait_end(kill_timeout_ms);
+  auto ended = wait_end(longest_wait_ms);
   if (!ended) throw std::runtime_error("a killed child does not end");
   return *ended;
 }
 
 std::optional<Ended> ChildProcess::terminate() {
   send_signal(SIGTERM);
-  return wait_end(stop_timeout_ms);
+  return wait_end(longest_wait_ms);
 }
 
 void ChildProcess::lift_file_limit() const {

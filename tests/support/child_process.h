@@ -44,7 +44,7 @@ class ChildProcess {
   void send_signal(int number) const;
   /// SIGKILL, and its end.
   Ended kill_now();
-  /// SIGTERM, and its end within 30 seconds.
+  /// SIGTERM, and its end; nothing if that takes minutes: how long it may take is not tested by this.
   std::optional<Ended> terminate();
   /// From now on its files may grow as they like.
   void lift_file_limit() const;

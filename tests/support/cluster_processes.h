@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "client/engram/client.h"
 #include "tests/support/cluster_flags.h"
 #include "tests/support/engine_process.h"
+#include "tests/support/patient_client.h"
 #include "tests/support/temporary_directory.h"
 
 namespace engram::test {
@@ -59,15 +59,9 @@ class ClusterProcesses {
     for (const EngineSetup& setup : setups_) all += (all.empty() ? "" : ",") + setup.server();
     return all;
   }
-  client::Client connect(const std::string& servers, std::uint32_t timeout_ms = 20'000) {
-    client::Options options;
-    options.server = servers;
-    options.timeout_ms = timeout_ms;
-    options.backoff_max_ms = 50;
-    auto client = client::Client::connect(options);
-    INFO(client.status().message() << "\n" << outputs());
-    REQUIRE(client.ok());
-    return std::move(client).value();
+  [[nodiscard]] client::Client connect(const std::string& servers) const {
+    INFO(outputs());
+    return connect_patiently(servers);
   }
   /// What all have printed.
   [[nodiscard]] std::string outputs() const {

@@ -2,19 +2,17 @@
 
 #include <catch2/catch.hpp>
 
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
 #include <utility>
 
 #include "tests/support/text_file.h"
+#include "tests/support/wait.h"
 
 namespace engram::test {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-constexpr std::int64_t ready_timeout_ms = 30'000;
 constexpr std::string_view ready_mark = " ready rpc=";
 
 ChildSetup child_of(const EngineSetup& setup) {
@@ -57,12 +55,7 @@ EngineSetup setup_in(const TemporaryDirectory& directory, std::vector<std::strin
 EngineProcess::EngineProcess(EngineSetup setup) : ChildProcess(child_of(setup)), setup_(std::move(setup)) {}
 
 bool EngineProcess::wait_ready() {
-  auto deadline = Clock::now() + std::chrono::milliseconds(ready_timeout_ms);
-  while (Clock::now() < deadline) {
-    if (!rpc_address().empty()) return true;
-    if (wait_end(5)) return false;
-  }
-  return false;
+  return comes_true([this] { return !rpc_address().empty() || wait_end(5); }) && !rpc_address().empty();
 }
 
 std::string EngineProcess::rpc_address() const {
@@ -85,7 +78,7 @@ void require_ready(EngineProcess& engine) {
 
 std::string refused_start(const EngineSetup& setup) {
   EngineProcess engine(setup);
-  auto ended = engine.wait_end(ready_timeout_ms);
+  auto ended = engine.wait_end(longest_wait_ms);
   INFO(engine.output());
   REQUIRE(ended);
   REQUIRE(ended->code == 1);

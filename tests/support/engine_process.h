@@ -42,7 +42,7 @@ class EngineProcess : public ChildProcess {
  public:
   explicit EngineProcess(EngineSetup setup);
 
-  /// True: it takes clients. False: it ended before that, or took more than half a minute.
+  /// True: it takes clients. False: it ended before that, or is not ready after minutes.
   bool wait_ready();
   /// Host and port that it takes clients at, once it is ready.
   [[nodiscard]] std::string rpc_address() const;

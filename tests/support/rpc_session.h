@@ -47,7 +47,7 @@ class RpcSession {
 
   /// To the writer, as bytes.
   client::Outcome submit_bytes(kj::ArrayPtr<const kj::byte> bytes) {
-    return client::submit(writer(), bytes, 5000).wait(wait_scope());
+    return client::submit(writer(), bytes, 60'000).wait(wait_scope());
   }
   template <typename Fill>
   client::Outcome submit(const Fill& fill) {
@@ -77,7 +77,7 @@ class RpcSession {
       root.setSequence(++administered_);
       fill(root);
     });
-    return client::submit(admin(), bytes(bytes_of), 30000).wait(wait_scope());
+    return client::submit(admin(), bytes(bytes_of), 60'000).wait(wait_scope());
   }
 
   /// The error of a read: `refusal(session.reader().getRequest(), [](auto request) { ... })`.

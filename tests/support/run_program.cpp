@@ -9,7 +9,7 @@
 namespace engram::test {
 
 namespace {
-constexpr std::int64_t timeout_ms = 120'000;
+constexpr std::int64_t timeout_ms = 300'000;
 }  // namespace
 
 Ran run_program(const std::vector<std::string>& words, const std::string& input) {

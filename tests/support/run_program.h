@@ -12,7 +12,7 @@ struct Ran {
   std::string errors;
 };
 
-/// Runs a program with its arguments and waits for its end, two minutes at most; `input` is its standard input.
+/// Runs a program with its arguments and waits for its end, five minutes at most; `input` is its standard input.
 Ran run_program(const std::vector<std::string>& words, const std::string& input = {});
 
 }  // namespace engram::test

@@ -34,6 +34,10 @@ class Cluster:
         for engine in self.engines:
             engine.wait_ready()
 
+    def check_upgrade(self, program: str, wait_s: int) -> str:
+        """What `engram cluster upgrade-check` says, if it is safe to stop the next node; an EngineError if it is not within that time."""
+        return self.engines[0].run("--server", self.servers, "cluster", "upgrade-check", "--wait", f"{wait_s}s", program=program)
+
     def stop(self) -> None:
         """All at once, since none has to wait for another. The first error is raised once all have ended."""
         for engine in self.engines:

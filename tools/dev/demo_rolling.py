@@ -15,17 +15,20 @@ from cluster_process import Cluster
 from engine_process import EngineError, end_on_signals
 from soak_process import Soak
 
-# Per node, beside the pauses that were asked for: what Engine gives it to stop and to start.
-RESTART_BOUND_SECONDS = 160
+# Per node, beside the pauses that were asked for: the time to become safe, and what Engine gives it to stop and to start.
+SAFE_BOUND_SECONDS = 300
+RESTART_BOUND_SECONDS = SAFE_BOUND_SECONDS + 160
 
 
 class Rolling(threading.Thread):
-    """Restarts the nodes one by one, and stops the load behind the last one or at the first error."""
+    """Restarts the nodes one by one, each once `engram cluster upgrade-check` calls it safe, and stops the load behind the last one
+    or at the first error."""
 
     def __init__(self, cluster: Cluster, soak: Soak, program: str, pause_seconds: float, away_seconds: float):
         super().__init__()
         self.cluster = cluster
         self.soak = soak
+        self.checker = cluster.engines[0].program  # the other one may be older, and not know the command
         self.program = program
         self.pause_seconds = pause_seconds
         self.away_seconds = away_seconds
@@ -50,6 +53,8 @@ class Rolling(threading.Thread):
     def restart(self, ordinal: int) -> None:
         engine = self.cluster.engines[ordinal]
         begin = time.monotonic()
+        self.cluster.check_upgrade(self.checker, SAFE_BOUND_SECONDS)
+        safe = time.monotonic()
         self.enter(ordinal, "draining")
         engine.stop()
         stopped = time.monotonic()
@@ -61,8 +66,8 @@ class Rolling(threading.Thread):
         self.enter(ordinal, "starting")
         engine.wait_ready()
         self.enter(ordinal, "ready")
-        self.restarts.append(f"node {ordinal}: ended {stopped - begin:.2f} s after SIGTERM, ready {time.monotonic() - launched:.2f} s "
-                             "after its start")
+        self.restarts.append(f"node {ordinal}: safe to stop after {safe - begin:.2f} s, ended {stopped - safe:.2f} s after SIGTERM, "
+                             f"ready {time.monotonic() - launched:.2f} s after its start")
 
     def enter(self, ordinal: int, state: str) -> None:
         with self._lock:

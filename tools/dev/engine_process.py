@@ -1,7 +1,7 @@
 """A real engine as a child process, for scripts that measure it."""
 
+import os
 import pathlib
-import random
 import signal
 import socket
 import subprocess
@@ -9,20 +9,31 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from typing import Iterator
+
+
+def ports() -> Iterator[int]:
+    """Free ports, each once, and other ones than those of other processes. They are below those that the system gives to
+    connections: while an engine is away, one of these could take its port, even the one by which somebody calls it."""
+    first_given = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    first, count = 10_000, max(first_given, 20_000) - 10_000
+    for number in range(count):
+        port = first + (os.getpid() * PORTS_OF_A_PROCESS + number) % count
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        yield port
+    raise EngineError("there is no free port")
+
+
+PORTS_OF_A_PROCESS = 40
+FREE_PORTS = ports()
 
 
 def free_port() -> int:
-    """Below the ports that the system gives to connections: while an engine is away, one of these could take its port."""
-    first_given = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for _ in range(1000):
-        with socket.socket() as probe:
-            port = random.randrange(10_000, max(first_given, 20_000))
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise EngineError("there is no free port")
+    return next(FREE_PORTS)
 
 
 class EngineError(Exception):
@@ -122,8 +133,8 @@ class Engine:
         """Checks the data directory offline: what `engram verify` reports, as JSON."""
         return self.run("verify", "--data-dir", str(self.data), "--json")
 
-    def run(self, *words: str) -> str:
-        command = [self.program, *words]
+    def run(self, *words: str, program: str | None = None) -> str:
+        command = [program or self.program, *words]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if done.returncode != 0:
             raise EngineError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}")

@@ -92,14 +92,17 @@ Examples:
 
 void add_upgrade(CLI::App& cluster, Globals& globals) {
   auto* check = cluster.add_subcommand("upgrade-check", "Say whether the next node may be stopped");
-  auto wait = std::make_shared<std::uint32_t>(10);
-  check->add_option("--wait", *wait, "Seconds to wait for it")->capture_default_str();
+  auto wait_ms = std::make_shared<std::uint32_t>(10'000);
+  constexpr std::uint64_t longest_wait_ms = 3'600'000;
+  take_duration(*check->add_option("--wait", *wait_ms, "Wait so long for it")->default_str("10s"), 0, longest_wait_ms);
   check->footer(R"(It is safe if all nodes are ready and connected to each other, and no transaction is in doubt. To be asked before
-each step of a rolling upgrade, which goes from the highest ordinal to the lowest. Exit code 1: not safe, with the reasons.
+each step of a rolling upgrade, which goes from the highest ordinal to the lowest. Exit code 1: not safe, with the reasons;
+3: no engine answers. It also says whether nodes can go back to the version before, or the feature level has ended that.
 
 Examples:
-  engram cluster upgrade-check --server engram-0.engram:9470,engram-1.engram:9470,engram-2.engram:9470)");
-  check->callback([wait, &globals] { run_upgrade_check(globals, *wait); });
+  engram cluster upgrade-check --server engram-0.engram:9470,engram-1.engram:9470,engram-2.engram:9470
+  engram cluster upgrade-check --wait 1m)");
+  check->callback([wait_ms, &globals] { run_upgrade_check(globals, *wait_ms); });
   auto* finalize = cluster.add_subcommand("finalize", "End an upgrade: from now on there is no way back");
   finalize->footer(R"(Until then the cluster writes and sends only what the version before knows, and each node can go back to it. This
 raises the feature level to the highest that all nodes know. Refused while a node is away, or older.

@@ -21,9 +21,10 @@ namespace {
 constexpr const char* exit_codes = R"(Exit codes:
   0  done
   1  a vertex, edge or path that does not exist, one that exists already, a precondition that failed;
-     'verify' found something wrong; a call of 'soak' failed, or a write is not there exactly once
+     'verify' found something wrong; 'cluster upgrade-check' found that it is not safe to go on;
+     a call of 'soak' failed, or a write is not there exactly once
   2  wrong arguments
-  3  no engine answers, or it is not ready
+  3  no engine answers, or it is not ready; 'cluster status': a node is away
   4  the engine refused: permission, limit, quota, full disk
   5  the outcome of a change is unknown: read, or repeat it
   6  a local file or standard output cannot be read or written
@@ -36,7 +37,8 @@ constexpr std::uint64_t max_wait_ms = 86'400'000;
 void add_client_options(CLI::App& app, Globals& globals) {
   constexpr const char* group = "Connection";
   app.add_option("--server", globals.server,
-                 "host:port or unix:/path. Without it: the Unix socket of this machine's engine, else 127.0.0.1:9470")
+                 "host:port or unix:/path; of a cluster several, separated by commas: the next is taken if one is away. "
+                 "Without it: the Unix socket of this machine's engine, else 127.0.0.1:9470")
       ->envname("ENGRAM_SERVER")
       ->group(group);
   app.add_option("--token-file", globals.token_file, "A file with the token on its first line")

@@ -42,7 +42,7 @@ std::vector<CLI::App*> commands_of(CLI::App& app) {
 std::string_view useless_for(const std::string& command, const std::string& below) {
   if (command == "serve" || command == "token" || command == "certs" || command == "log" || command == "verify")
     return "*";
-  if (command == "status" || (command == "space" && below != "index")) return "--space";
+  if (command == "status" || command == "cluster" || (command == "space" && below != "index")) return "--space";
   return {};
 }
 

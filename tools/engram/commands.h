@@ -150,7 +150,7 @@ void run_space_index(Globals& globals, const SpaceArguments& arguments);
 void run_stats(Globals& globals);
 void run_status(Globals& globals);
 void run_cluster_status(Globals& globals);
-void run_upgrade_check(Globals& globals, std::uint32_t wait_seconds);
+void run_upgrade_check(Globals& globals, std::uint32_t wait_ms);
 void run_finalize(Globals& globals);
 void run_forget_volume(Globals& globals, std::uint32_t ordinal);
 

@@ -1,9 +1,11 @@
 // cluster: what concerns all nodes. Each of the servers that are named is asked by itself.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
 #include <thread>
+#include <utility>
 
 #include "client/engram/servers.h"
 #include "tools/engram/command_support.h"
@@ -13,30 +15,36 @@ namespace engram::cli {
 
 namespace {
 
-/// Calls `ask(client)` at each server, whether or not the others answer.
+/// Calls `ask(server, client)` for each server, whether or not the others answer.
 template <typename Ask>
-void for_each_server(Globals& globals, const Ask& ask) {
-  auto options = client_options(globals);
-  if (!options.ok()) return report_error(globals, options.status());
-  options->space = {};
-  for (const std::string& server : client::split_servers(options->server)) {
-    client::Options one = *options;
+void for_each_server(const client::Options& options, const Ask& ask) {
+  for (const std::string& server : client::split_servers(options.server)) {
+    client::Options one = options;
     one.server = server;
     auto client = client::Client::connect(one);
     ask(server, client);
   }
 }
 
-Json document_of(client::Client& client) {
-  auto answer = client.engine_statistics();
-  if (!answer.ok()) return {{"error", answer.status().message()}};
-  return Json::parse(*answer, nullptr, false);
+Result<Json> document_of(Result<client::Client>& client) {
+  if (!client.ok()) return client.status();
+  auto answer = client->engine_statistics();
+  if (!answer.ok()) return answer.status();
+  Json document = Json::parse(*answer, nullptr, false);
+  if (!document.contains("node")) return Status(Code::unavailable, "it does not say how it is");
+  return document;
+}
+
+/// The error with the server that it is of, if it does not name it itself.
+Status at(const std::string& server, const Status& status) {
+  if (status.message().find(server) != std::string::npos) return status;
+  return {status.code(), server + ": " + status.message(), status.field(), status.limit()};
 }
 
 /// The nodes of a cluster, each as it says of itself if it was asked and answered, else as another one says.
 struct Cluster {
   std::map<unsigned, Json> nodes;    // by ordinal, as in /status
-  std::vector<std::string> silent;   // servers that did not answer, and why
+  std::vector<Status> silent;        // of servers that did not answer: why
   std::vector<std::string> broken;   // "0 - 2": pairs that are not connected, as one of both says
 };
 
@@ -54,11 +62,7 @@ void add_old_document(Cluster& cluster, const Json& document) {
   cluster.nodes[node.value("ordinal", 0U)] = node;
 }
 
-void add_document(Cluster& cluster, const std::string& server, const Json& document) {
-  if (!document.contains("node")) {
-    cluster.silent.push_back(server + ": " + document.value("error", "it does not say how it is"));
-    return;
-  }
+void add_document(Cluster& cluster, const Json& document) {
   if (!document.contains("cluster")) return add_old_document(cluster, document);
   unsigned asked = document["node"].value("ordinal", 0U);
   for (const Json& node : document["cluster"]["nodes"]) {
@@ -71,12 +75,31 @@ void add_document(Cluster& cluster, const std::string& server, const Json& docum
   }
 }
 
-Cluster look(Globals& globals) {
+Cluster look(const client::Options& options) {
   Cluster cluster;
-  for_each_server(globals, [&](const std::string& server, Result<client::Client>& client) {
-    add_document(cluster, server, client.ok() ? document_of(*client) : Json{{"error", client.status().message()}});
+  for_each_server(options, [&](const std::string& server, Result<client::Client>& client) {
+    auto document = document_of(client);
+    if (document.ok()) return add_document(cluster, *document);
+    cluster.silent.push_back(at(server, document.status()));
   });
   return cluster;
+}
+
+/// A server does not want us, and no waiting changes that: a wrong token, a role that is too small, certificates.
+bool is_refused(const Cluster& cluster) {
+  return std::any_of(cluster.silent.begin(), cluster.silent.end(), [](const Status& status) {
+    return status.code() != Code::unavailable && status.code() != Code::overloaded &&
+           status.code() != Code::deadline_exceeded;
+  });
+}
+
+/// The exit code is that of the first one, unless there was one already.
+void report_silent(Globals& globals, const Cluster& cluster) {
+  for (const Status& status : cluster.silent) {
+    int before = globals.exit_code;
+    report_error(globals, status);
+    if (before != exit_ok) globals.exit_code = before;
+  }
 }
 
 std::string partitions_of(const Json& node) {
@@ -107,7 +130,7 @@ void add_row(Table& table, unsigned ordinal, const Json& node) {
 /// What keeps an operator from going on with the next node; empty: nothing.
 std::vector<std::string> reasons_to_wait(const Cluster& cluster) {
   std::vector<std::string> reasons;
-  for (const std::string& one : cluster.silent) reasons.push_back(one);
+  for (const Status& status : cluster.silent) reasons.push_back(status.message());
   for (const std::string& pair : cluster.broken) reasons.push_back("nodes " + pair + " are not connected");
   for (const auto& [ordinal, node] : cluster.nodes) {
     std::string name = "node " + std::to_string(ordinal);
@@ -117,69 +140,105 @@ std::vector<std::string> reasons_to_wait(const Cluster& cluster) {
     }
     if (node.value("told_ms_ago", 0) > 10'000) reasons.push_back(name + " has not told how it is for 10 s");
     if (node.value("phase", "") != "ready") reasons.push_back(name + " is " + node.value("phase", ""));
-    if (node.value("in_doubt", std::uint64_t{0}) > 0)
-      reasons.push_back(name + " has " + grouped(node.value("in_doubt", std::uint64_t{0})) + " transactions in doubt");
+    // Those of this moment are what goes on under load; 0.1.0 does not tell since when.
+    auto in_doubt = node.value("long_in_doubt", node.value("in_doubt", std::uint64_t{0}));
+    if (in_doubt > 0) reasons.push_back(name + " has " + grouped(in_doubt) + " transactions in doubt");
   }
-  if (cluster.nodes.empty()) reasons.emplace_back("no node answers");
   return reasons;
 }
 
-/// "1 of 2" if it can be raised.
-std::string level_note(const Cluster& cluster) {
-  unsigned level = ~0U, newest = ~0U;
+/// Of the nodes that tell theirs.
+struct Levels {
+  unsigned in_force = 1;
+  unsigned known_to_all = 1;
+  [[nodiscard]] bool can_go_back() const { return in_force == 1 || known_to_all > in_force; }
+};
+
+Levels levels_of(const Cluster& cluster) {
+  Levels levels;
+  bool first = true;
   for (const auto& [ordinal, node] : cluster.nodes) {
-    newest = std::min(newest, node.value("newest_level", 1U));
-    level = std::min(level, node.value("feature_level", newest));
+    if (!node.contains("newest_level")) continue;
+    unsigned newest = node.value("newest_level", 1U);
+    levels.known_to_all = std::exchange(first, false) ? newest : std::min(levels.known_to_all, newest);
+    levels.in_force = std::max(levels.in_force, node.value("feature_level", 1U));
   }
-  if (cluster.nodes.empty() || newest <= level) return {};
-  return "all nodes know feature level " + std::to_string(newest) + ", and " + std::to_string(level) +
-         " is in force: one can still go back; `engram cluster finalize` ends that";
+  return levels;
+}
+
+/// Whether nodes can go back to the version before.
+std::string level_note(const Levels& levels) {
+  std::string level = std::to_string(levels.in_force);
+  if (!levels.can_go_back())
+    return "going back is impossible to versions that do not know feature level " + level + ", which is in force";
+  std::string possible = levels.in_force == 1
+                             ? "going back is possible: feature level 1 is in force, which every version knows"
+                             : "going back is possible to versions that know feature level " + level + ", which is in force";
+  if (levels.known_to_all == levels.in_force) return possible;
+  return possible + ". All nodes know " + std::to_string(levels.known_to_all) +
+         ": `engram cluster finalize` raises it to that, and there is no way back then";
+}
+
+void print_cluster(const Cluster& cluster) {
+  Table table({"node", "phase", "version", "level", "partitions", "log bytes", "queue", "hit rate", "in doubt", "clients at"},
+              {false, false, false, false, false, true, true, true, true});
+  for (const auto& [ordinal, node] : cluster.nodes) add_row(table, ordinal, node);
+  table.print();
+  for (const auto& [ordinal, node] : cluster.nodes)
+    if (node.contains("error"))
+      print_line(ink(Ink::strong, printable("node " + std::to_string(ordinal) + ": " + node.value("error", ""))));
+}
+
+Json json_of(const Cluster& cluster) {
+  Json all = Json::array();
+  for (const auto& [ordinal, node] : cluster.nodes) all.push_back(node);
+  return all;
 }
 
 }  // namespace
 
 void run_cluster_status(Globals& globals) {
-  Cluster cluster = look(globals);
-  if (!cluster.silent.empty() && globals.exit_code == 0) globals.exit_code = exit_unreachable;
-  Json all = Json::array();
-  Table table({"node", "phase", "version", "level", "partitions", "log bytes", "queue", "hit rate", "in doubt", "clients at"},
-              {false, false, false, false, false, true, true, true, true});
-  for (const auto& [ordinal, node] : cluster.nodes) {
-    if (!node.value("connected", false) && globals.exit_code == 0) globals.exit_code = exit_unreachable;
-    add_row(table, ordinal, node);
-    all.push_back(node);
-  }
-  if (globals.json) return print_line(dump(all));
-  table.print();
-  for (const auto& [ordinal, node] : cluster.nodes)
-    if (node.contains("error")) print_line(ink(Ink::strong, printable("node " + std::to_string(ordinal) + ": " + node.value("error", ""))));
-  for (const std::string& one : cluster.silent) print_line(ink(Ink::strong, printable(one)));
+  auto options = session_options(globals);
+  if (!options.ok()) return;
+  Cluster cluster = look(*options);
+  report_silent(globals, cluster);
+  if (cluster.nodes.empty()) return;
+  bool all_there = std::all_of(cluster.nodes.begin(), cluster.nodes.end(),
+                               [](const auto& node) { return node.second.value("connected", false); });
+  if (!all_there && globals.exit_code == exit_ok) globals.exit_code = exit_unreachable;
+  if (globals.json) return print_line(dump(json_of(cluster)));
+  print_cluster(cluster);
 }
 
-void run_upgrade_check(Globals& globals, std::uint32_t wait_seconds) {
-  auto until = std::chrono::steady_clock::now() + std::chrono::seconds(wait_seconds);
-  Cluster cluster = look(globals);
+void run_upgrade_check(Globals& globals, std::uint32_t wait_ms) {
+  auto options = session_options(globals);
+  if (!options.ok()) return;
+  auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
+  Cluster cluster = look(*options);
   std::vector<std::string> reasons = reasons_to_wait(cluster);
-  while (!reasons.empty() && std::chrono::steady_clock::now() < until) {
+  while (!reasons.empty() && !is_refused(cluster) && std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
-    cluster = look(globals);
+    cluster = look(*options);
     reasons = reasons_to_wait(cluster);
   }
-  globals.exit_code = reasons.empty() ? 0 : exit_not_found;
-  std::string note = level_note(cluster);
-  if (globals.json) return print_line(dump({{"safe", reasons.empty()}, {"reasons", reasons}, {"note", note}}));
+  if (cluster.nodes.empty() || is_refused(cluster)) return report_silent(globals, cluster);
+  globals.exit_code = reasons.empty() ? exit_ok : exit_not_found;
+  Levels levels = levels_of(cluster);
+  if (globals.json)
+    return print_line(dump({{"safe", reasons.empty()},
+                            {"reasons", reasons},
+                            {"can_go_back", levels.can_go_back()},
+                            {"feature_level", levels.in_force},
+                            {"known_to_all", levels.known_to_all}}));
   print_line(reasons.empty() ? "safe to go on: " + std::to_string(cluster.nodes.size()) + " nodes are ready, nothing is in doubt"
                              : "not safe to go on:");
   for (const std::string& reason : reasons) print_line("  " + printable(reason));
-  if (!note.empty()) print_line(note);
+  if (cluster.nodes.size() > 1) print_line(level_note(levels));  // a single node speaks with nobody
 }
 
 void run_finalize(Globals& globals) {
-  auto options = client_options(globals);
-  if (!options.ok()) return report_error(globals, options.status());
-  options->space = {};
-  auto client = client::Client::connect(*options);
-  if (!client.ok()) return report_error(globals, client.status());
+  auto* client = open_session(globals);
+  if (client == nullptr) return;
   auto level = client->finalize();
   if (!level.ok()) return report_error(globals, level.status());
   if (globals.json) return print_line(dump({{"level", *level}}));
@@ -187,13 +246,21 @@ void run_finalize(Globals& globals) {
 }
 
 void run_forget_volume(Globals& globals, std::uint32_t ordinal) {
-  for_each_server(globals, [&](const std::string& server, Result<client::Client>& client) {
+  auto options = session_options(globals);
+  if (!options.ok()) return;
+  unsigned asked = 0;
+  for_each_server(*options, [&](const std::string& server, Result<client::Client>& client) {
     // The node that is spoken of is not asked.
     if (client.ok() && client->server().node == ordinal) return;
+    ++asked;
     Status status = client.ok() ? client->forget_volume(ordinal) : client.status();
-    if (!status.ok()) return report_error(globals, status);
-    if (!globals.json) print_line(server + " takes the next volume of node " + std::to_string(ordinal));
+    if (!status.ok()) return report_error(globals, at(server, status));
+    if (globals.json) return print_line(dump({{"server", server}, {"forgotten", ordinal}}));
+    print_line(server + " takes the next volume of node " + std::to_string(ordinal));
   });
+  if (asked == 0)
+    report_usage(globals, Status(Code::invalid_argument, "nobody was asked: --server names node " + std::to_string(ordinal) +
+                                                             " alone, and it is the others that have to forget its volume"));
 }
 
 }  // namespace engram::cli

@@ -10,8 +10,10 @@ namespace engram::cli {
 inline void add_vertex_options(CLI::App& command, VertexArguments& arguments) {
   command.add_option("-l,--label", arguments.labels, "Only vertices with this label; repeated: with all of them")
       ->allow_extra_args(false);
-  command.add_option("--where", arguments.where, "Only vertices with: elev>100 (=, ==, !=, <, <=, >, >=), name, !name; a type and a colon as for put: code:text=5; "
-                     "repeated: all hold")
+  command
+      .add_option("--where", arguments.where,
+                  "Only vertices with: elev>100 (=, ==, !=, <, <=, >, >=), name, !name; a type and a colon as for put: "
+                  "code:text=5; repeated: all hold")
       ->allow_extra_args(false);
 }
 

@@ -83,14 +83,20 @@ bool draws_on(int descriptor) {
 }
 
 /// Reports an error. An empty `space`: none is opened.
-Result<client::Client> connect_to(Globals& globals, const std::string& space) {
+Result<client::Options> options_for(Globals& globals, const std::string& space) {
   auto options = client_options(globals);
-  if (!options.ok()) {
+  if (options.ok()) {
+    options->space = space;
+  } else {
     report_error(globals, options.status());
     globals.exit_code = exit_local;
-    return options.status();
   }
-  options->space = space;
+  return options;
+}
+
+Result<client::Client> connect_to(Globals& globals, const std::string& space) {
+  auto options = options_for(globals, space);
+  if (!options.ok()) return options.status();
   auto connected = client::Client::connect(std::move(options).value());
   if (!connected.ok()) report_error(globals, connected.status());
   return connected;
@@ -125,6 +131,8 @@ Result<client::Options> client_options(const Globals& globals) {
   }
   return options;
 }
+
+Result<client::Options> session_options(Globals& globals) { return options_for(globals, {}); }
 
 Result<client::Client> connect(Globals& globals) { return connect_to(globals, globals.space); }
 

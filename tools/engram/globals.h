@@ -43,6 +43,8 @@ struct Globals {
 
 /// The client options that the globals ask for; reads the token file.
 Result<client::Options> client_options(const Globals& globals);
+/// The same for calls on the engine, which open no space. On an error, it was reported, and globals.exit_code is set.
+Result<client::Options> session_options(Globals& globals);
 /// Connects, and opens the space. On an error, it was reported, and globals.exit_code is set.
 Result<client::Client> connect(Globals& globals);
 /// The process's own client, connected if it was not, on the space that the globals name. Null: the error was reported, and

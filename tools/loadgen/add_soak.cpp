@@ -1,6 +1,5 @@
 #include "tools/loadgen/add_soak.h"
 
-#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -58,8 +57,6 @@ Status read_files(SoakArguments& arguments, const Globals& globals) {
   if (!client.ok()) return client.status();
   auto& options = arguments.options;
   options.client = std::move(client).value();
-  // One attempt would be at one node only, and that one may be away.
-  options.client.connect_wait_ms = std::max(options.client.connect_wait_ms, options.client.timeout_ms);
   if (arguments.key_file.empty()) return {};
   auto keys = loadgen::KeySpace::from_file(arguments.key_file);
   if (keys.ok()) options.keys = std::move(keys).value();

@@ -100,7 +100,8 @@ Status Worker::connect() {
 void Worker::run(Window& window) {
   window_ = &window;
   interval_ns_ = is_open_loop() ? 1e9 * options_.threads / options_.rate : 0;
-  next_due_ns_ = static_cast<double>(now_ns()) + interval_ns_ * index_ / options_.threads;
+  // From the moment at which the run began, however late this thread is: what it misses counts as late.
+  next_due_ns_ = static_cast<double>(window.begin) - options_.warmup_seconds * 1e9 + interval_ns_ * index_ / options_.threads;
   auto timer_served = serve_timer().eagerlyEvaluate(nullptr);
   kj::Vector<kj::Promise<void>> lanes;
   // Lane by lane over the connections, so that an open loop spreads its calls.

@@ -61,6 +61,15 @@ Status PartitionCore::check_space_change(SpaceId id, schema::SpaceChange::Reader
   return {};
 }
 
+bool PartitionCore::may_be_dropped(SpaceId space) const {
+  for (const auto& [transaction, prepared] : prepared_) {
+    CommandView view(prepared.record.command);
+    auto command = view.root();
+    if (command.getSpace() == space.value && command.getPrepare().getSpace().isDrop()) return true;
+  }
+  return false;
+}
+
 SpaceId PartitionCore::apply_space_change(SpaceId id, schema::SpaceChange::Reader change, std::int64_t now_ns) {
   SpaceTable& spaces = graph_.spaces();
   if (change.isCreate()) {

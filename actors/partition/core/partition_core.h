@@ -109,6 +109,8 @@ class PartitionCore {
   [[nodiscard]] CommandBytes pending_delete(Lsn lsn) const { return deletes_.at(lsn.value).record.command; }
   [[nodiscard]] std::size_t prepared() const { return prepared_.size(); }
   [[nodiscard]] bool is_prepared(const TransactionKey& transaction) const { return prepared_.contains(transaction); }
+  /// Whether its home may have dropped the space already without this partition having heard of it: it voted for that.
+  [[nodiscard]] bool may_be_dropped(SpaceId space) const;
   /// Voted for here, and not decided.
   [[nodiscard]] std::vector<TransactionKey> prepared_transactions() const;
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }

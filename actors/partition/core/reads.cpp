@@ -289,13 +289,18 @@ void PartitionRead::statistics(Answer answer) {
   }
 }
 
+/// A partition that is not the name's home knows a spread space from the moment its creation is acknowledged. It speaks for
+/// the home until it has voted for the drop, without which the home drops nothing: what it names was there when it was asked.
 void PartitionRead::find_space(capnp::Text::Reader name, Answer answer) {
   const Space* space = graph_.spaces().find_name(text_of(name));
+  for (const Space* known : graph_.spaces().find_elsewhere(text_of(name)))
+    if (!core_.may_be_dropped(known->route.id)) space = known;
   if (space == nullptr) return fail(answer, {Code::unknown_space, "There is no space of this name.", "name"});
   graph_.spaces().write_info(*space, answer.initFindSpace());
 }
 
 void PartitionRead::count_spaces(capnp::List<std::uint64_t>::Reader ids, Answer answer) {
+  wait_for_all();
   auto list = answer.initListSpaces(ids.size());
   for (unsigned i = 0; i < ids.size(); ++i)
     if (const Space* space = graph_.spaces().find({ids[i]})) graph_.spaces().write_info(*space, list[i]);

@@ -95,6 +95,8 @@ Space& SpaceTable::insert(Space space) {
     dropped_.insert(result.route.id);
   } else if (result.route.home == self_) {
     names_[result.name] = &result;
+  } else {
+    elsewhere_.emplace(result.name, &result);
   }
   return result;
 }
@@ -114,6 +116,12 @@ Space* SpaceTable::find_name(std::string_view name) {
   return found == names_.end() ? nullptr : found->second;
 }
 
+std::vector<const Space*> SpaceTable::find_elsewhere(std::string_view name) const {
+  std::vector<const Space*> found;
+  for (auto [at, end] = elsewhere_.equal_range(name); at != end; ++at) found.push_back(at->second);
+  return found;
+}
+
 Space& SpaceTable::create(SpaceId id, std::string_view name, Placement placement, const SpaceQuota& quota,
                           std::int64_t now_ns) {
   Space space;
@@ -127,7 +135,12 @@ Space& SpaceTable::create(SpaceId id, std::string_view name, Placement placement
 }
 
 void SpaceTable::drop(Space& space) {
-  if (space.route.home == self_) names_.erase(space.name);
+  if (space.route.home == self_) {
+    names_.erase(space.name);
+  } else {
+    auto [at, end] = elsewhere_.equal_range(space.name);
+    elsewhere_.erase(std::find_if(at, end, [&](const auto& entry) { return entry.second == &space; }));
+  }
   space.dropped = true;
   dropped_.insert(space.route.id);
   mark_dirty(space);

@@ -63,7 +63,10 @@ class SpaceTable {
   [[nodiscard]] Space* find(SpaceId id);
   /// Also dropped ones whose vertices are not purged yet.
   [[nodiscard]] Space* find_even_dropped(SpaceId id);
+  /// Of the spaces whose home is here: whether a name is taken is for its home to say.
   [[nodiscard]] Space* find_name(std::string_view name);
+  /// Spread spaces of this name whose home is elsewhere. More than one only while one of them is about to be dropped here too.
+  [[nodiscard]] std::vector<const Space*> find_elsewhere(std::string_view name) const;
   Space& create(SpaceId id, std::string_view name, Placement placement, const SpaceQuota& quota, std::int64_t now_ns);
   /// Marks it; it goes away when purged.
   void drop(Space& space);
@@ -102,7 +105,8 @@ class SpaceTable {
   PartitionId self_;
   std::uint32_t partitions_;
   absl::flat_hash_map<std::uint64_t, std::unique_ptr<Space>> spaces_;
-  absl::btree_map<std::string_view, Space*> names_;  // of the spaces whose home is here
+  absl::btree_map<std::string_view, Space*> names_;           // of the spaces whose home is here
+  absl::btree_multimap<std::string_view, Space*> elsewhere_;  // of the others
   std::set<SpaceId> dropped_;
   std::vector<SpaceId> dirty_;
   std::vector<IndexNumber> dropped_indexes_;

@@ -121,6 +121,30 @@ TEST_CASE("a cluster needs an address, a place for this node, and a partition fo
   CHECK_THAT(check_config(config).message(), Contains("names 3 nodes, but cluster.nodes = 1"));
 }
 
+TEST_CASE("what clients are told of a node is a host and a port that lead to it") {
+  auto refusal = [](const char* advertised) {
+    Config config;
+    config.listen.advertise = advertised;
+    Status status = check_config(config);
+    CHECK(status.code() == Code::invalid_argument);
+    CHECK(status.field() == "listen.advertise");
+    return status.message();
+  };
+  CHECK_THAT(refusal("engram-1"), Contains("listen.advertise: \"engram-1\" has no port; write host:port"));
+  CHECK_THAT(refusal("engram-1:94x0"), Contains("no port from 0 to 65535"));
+  CHECK_THAT(refusal("::1:9470"), Contains("an IPv6 address needs brackets"));
+  CHECK_THAT(refusal("engram-{}:0"), Contains("leads nowhere"));
+  CHECK_THAT(refusal("0.0.0.0:9470"), Contains("leads nowhere"));
+  CHECK_THAT(refusal("[::]:9470"), Contains("leads nowhere"));
+
+  for (const char* good : {"localhost:9480", "engram-1.engram:9470", "10.0.0.7:9470", "[::1]:9470"}) {
+    CAPTURE(good);
+    Config config;
+    config.listen.advertise = good;
+    CHECK(check_config(config).ok());
+  }
+}
+
 TEST_CASE("settings that make no sense together are refused") {
   auto message_of = [](auto change) {
     Config config;

@@ -239,6 +239,28 @@ TEST_CASE("an address where the other nodes look in vain is a warning that says 
   CHECK(setup.load().warnings.empty());
 }
 
+TEST_CASE("an IP address that clients are told of a node with TLS is a warning, since they compare names") {
+  const std::string cluster = "[cluster]\nnodes = 3\npeers = \"127.0.0.1:947{}\"\n";
+  const std::string tls = "[tls]\ncertificate = \"/c.pem\"\nkey = \"/k.pem\"\n";
+  auto warnings = [](const std::string& text) {
+    Setup setup;
+    setup.sources.machine.host_name = "memory-2";
+    setup.file(text);
+    return setup.load().warnings;
+  };
+  for (const char* address : {"address = \"127.0.0.1:9490\"", "advertise = \"127.0.0.1:9490\""}) {
+    CAPTURE(address);
+    auto told = warnings(cluster + tls + "[listen]\n" + address + "\n");
+    REQUIRE(told.size() == 1);
+    CHECK_THAT(told[0], Contains("127.0.0.1:9490") && Contains("Set listen.advertise") && Contains("tls.certificate"));
+  }
+  CHECK(warnings(cluster + tls + "[listen]\naddress = \"127.0.0.1:9490\"\nadvertise = \"localhost:9490\"\n").empty());
+  CHECK(warnings(cluster + tls + "[listen]\naddress = \"localhost:9490\"\n").empty());
+  CHECK(warnings(cluster + tls + "[listen]\naddress = \"none\"\n").empty());
+  CHECK(warnings(cluster + "[listen]\naddress = \"127.0.0.1:9490\"\n").empty());  // no names are compared
+  CHECK(warnings(tls + "[listen]\naddress = \"127.0.0.1:9490\"\n").empty());     // no other node tells of it
+}
+
 TEST_CASE("every setting is a flag of the command line") {
   CLI::App app;
   FlagValues values;

@@ -1,6 +1,8 @@
 #pragma once
 // A socket for tests that say what no client library would.
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -10,6 +12,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "tests/support/wait.h"
 
 namespace engram::test {
 
@@ -55,6 +59,31 @@ class RawConnection {
       if (got <= 0) return heard;
       heard.append(buffer, static_cast<std::size_t>(got));
     }
+  }
+  /// There are bytes to hear, or it has closed.
+  [[nodiscard]] bool has_something_to_say() const {
+    pollfd poll{fd_, POLLIN, 0};
+    return ::poll(&poll, 1, 0) > 0;
+  }
+  /// So many bytes, or fewer if the other side has closed, or is silent for minutes.
+  std::string hear(std::size_t size) {
+    std::string heard(size, '\0');
+    std::size_t have = 0;
+    for (ssize_t got = 1; have < size && got > 0; have += static_cast<std::size_t>(std::max<ssize_t>(got, 0))) {
+      pollfd poll{fd_, POLLIN, 0};
+      got = ::poll(&poll, 1, longest_wait_ms) <= 0 ? 0 : ::recv(fd_, heard.data() + have, size - have, 0);
+    }
+    heard.resize(have);
+    return heard;
+  }
+  /// A message of Cap'n Proto with its framing, if it has one segment; throws if there is none.
+  std::string hear_message() {
+    std::string message = hear(2 * sizeof(std::uint32_t));
+    std::uint32_t numbers[2] = {1, 0};  // of segments, less one, and of words in the first
+    std::memcpy(numbers, message.data(), message.size());
+    message += hear(std::size_t{8} * numbers[1]);
+    if (numbers[0] != 0 || message.size() != 8 + std::size_t{8} * numbers[1]) throw std::runtime_error("no whole message");
+    return message;
   }
   void finish_sending() { ::shutdown(fd_, SHUT_WR); }
 

@@ -4,12 +4,12 @@
 
 #include <fstream>
 #include <iostream>
-#include <thread>
 
 #include <malloc.h>
 #include <unistd.h>
 
 #include "tests/support/rpc_session.h"
+#include "tests/support/wait.h"
 
 using namespace engram;
 using client::text;
@@ -141,8 +141,7 @@ TEST_CASE("the vertices of a dropped space go, and its name can be used again") 
   Status read = brief.refusal(brief.reader().getRequest(), [](auto request) { request.initVertices(1)[0].setKey("v1"); });
   CHECK(read.code() == Code::unknown_space);
   CHECK(drop(session, created.space).status.code() == Code::unknown_space);
-  for (int i = 0; i < 1000 && hot_vertices() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  CHECK(hot_vertices() == 0);
+  CHECK(test::comes_true([&] { return hot_vertices() == 0; }, 10));
   auto again = session.administer([](schema::Command::Builder command) { command.initCreateSpace().setName("brief"); });
   REQUIRE(again.committed());
   CHECK(again.space != created.space);

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <thread>
 
-#include "client/engram/client.h"
+#include "tests/support/patient_client.h"
 #include "tests/support/running_engine.h"
 
 using namespace engram;
@@ -15,7 +15,7 @@ using client::Client;
 namespace {
 
 Client connect(const test::RunningEngine& engine) {
-  auto connected = Client::connect({.server = engine.address()});
+  auto connected = Client::connect(test::patient_options(engine.address()));
   if (!connected.ok()) throw std::runtime_error(connected.status().message());
   return std::move(connected).value();
 }

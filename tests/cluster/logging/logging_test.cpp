@@ -146,7 +146,7 @@ TEST_CASE("a reader that never comes back does not keep the process from ending"
   log_event(LogLevel::info, "nobody takes this");
   auto started = std::chrono::steady_clock::now();
   CHECK_FALSE(stop_logging());
-  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(10));
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(60));
   CHECK(stop_logging());  // there is nothing left to stop
 }
 

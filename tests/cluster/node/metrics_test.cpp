@@ -4,13 +4,12 @@
 
 #include <catch2/catch.hpp>
 
-#include <functional>
 #include <sstream>
-#include <thread>
 
 #include "client/engram/client.h"
 #include "storage/log/log_format.h"
 #include "tests/support/rpc_session.h"
+#include "tests/support/wait.h"
 
 using namespace engram;
 using test::RpcSession;
@@ -33,16 +32,8 @@ double metric(RunningEngine& engine, const std::string& series) {
   return -1;
 }
 
-bool becomes_true(const std::function<bool()>& holds) {
-  for (int i = 0; i < 200; ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return false;
-}
-
 bool becomes(RunningEngine& engine, const std::string& series, double value) {
-  return becomes_true([&] { return metric(engine, series) == value; });
+  return test::comes_true([&] { return metric(engine, series) == value; }, 50);
 }
 
 /// Never takes a page: the scan stays in flight.
@@ -64,8 +55,8 @@ TEST_CASE("calls in flight are those that are being worked on") {
     call.initRequest();
     call.setSink(kj::heap<ClosedSink>());
     auto scan = call.send();
-    session.timer().afterDelay(100 * kj::MILLISECONDS).wait(session.wait_scope());
-    CHECK(metric(engine, "engram_calls_in_flight") == 1);
+    session.timer().afterDelay(1 * kj::MILLISECONDS).wait(session.wait_scope());  // so that the call is sent
+    CHECK(becomes(engine, "engram_calls_in_flight", 1));
   }
   CHECK(becomes(engine, "engram_calls_in_flight", 0));
 }
@@ -137,7 +128,7 @@ TEST_CASE("every read request counts once, for the tier that it needed") {
   for (int i = 0; i < count; ++i) REQUIRE(client->get("vertex " + std::to_string(i)).ok());
   CHECK(hits("warm") > warm);
   CHECK(hits("hot") + hits("warm") == hot + warm + count);
-  CHECK(becomes_true([&] { return metric(engine, "engram_warm_reads_total") >= hits("warm") - warm; }));
+  CHECK(test::comes_true([&] { return metric(engine, "engram_warm_reads_total") >= hits("warm") - warm; }, 50));
 }
 
 TEST_CASE("how far a replay got can be seen, also where it was short") {

@@ -7,15 +7,13 @@
 
 #include <csignal>
 #include <filesystem>
-#include <functional>
 #include <list>
-#include <thread>
 
-#include "client/engram/client.h"
 #include "cluster/node/open_files.h"
 #include "cluster/security/token_store.h"
 #include "tests/cluster/gateway/raw_connection.h"
 #include "tests/support/engine_process.h"
+#include "tests/support/patient_client.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/text_file.h"
 
@@ -30,14 +28,6 @@ EngineSetup small_setup(const TemporaryDirectory& directory, std::vector<std::st
       directory, {"--cluster-partitions", "2", "--warm-initial-map-bytes", "16MiB", "--hot-bytes", "64MiB"});
   setup.flags.insert(setup.flags.end(), flags.begin(), flags.end());
   return setup;
-}
-
-bool comes_true(const std::function<bool()>& holds) {
-  for (int waited_ms = 0; waited_ms < 20'000; waited_ms += 10) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
 }
 
 std::size_t count(const std::string& text, const std::string& what) {
@@ -86,8 +76,7 @@ TEST_CASE("more connections than there may be open files leave the log the files
   CHECK_THAT(engine.output(), Contains("the limit of open files is too low for listen.max_connections") &&
                                   Contains("max_connections=1024") && Contains("open_files_limit=256"));
 
-  auto client = client::Client::connect({.server = setup.server()});
-  REQUIRE(client.ok());
+  client::Client client = connect_patiently(setup.server());
   std::string address = engine.rpc_address();
   auto port = static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
   std::list<RawConnection> idle;
@@ -96,7 +85,7 @@ TEST_CASE("more connections than there may be open files leave the log the files
   client::VertexOptions options;
   options.properties = {{"ballast", std::string(100'000, 'b')}};
   for (int i = 0; i < 40; ++i)
-    REQUIRE(client->submit(client::Batch().put_vertex("vertex " + std::to_string(i), options), 10'000).committed());
+    REQUIRE(client.submit(client::Batch().put_vertex("vertex " + std::to_string(i), options)).committed());
   CHECK(comes_true([&] { return sealed_segments(setup.data_dir) >= 2; }));
   CHECK_THAT(engine.output(), !Contains("cannot accept connections") && !Contains("Too many open files"));
   CHECK(engine.terminate()->code == 0);

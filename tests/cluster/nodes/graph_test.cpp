@@ -12,7 +12,7 @@ using client::Batch;
 namespace {
 
 std::string run_engram(const std::string& server, std::vector<std::string> words) {
-  std::vector<std::string> all{engine_binary(), "--server", server};
+  std::vector<std::string> all{engine_binary(), "--server", server, "--timeout", "60s"};
   all.insert(all.end(), words.begin(), words.end());
   Ran ran = run_program(all);
   INFO(ran.output << ran.errors);
@@ -27,14 +27,13 @@ void import_air_routes(const std::string& server) {
 
 /// The activations of a recall in units of 2^-62: every bit of them.
 std::string activations(const std::string& server) {
-  auto client = client::Client::connect({.server = server});
-  REQUIRE(client.ok());
+  client::Client client = connect_patiently(server);
   client::RecallQuery query;
   query.seeds = {{"3", 1.0}, {"49", 0.7}};
   query.max_hops = 4;
   query.top = 500;
   query.normalise = client::Normalise::fan_out;
-  auto recall = client->recall(query);
+  auto recall = client.recall(query);
   INFO(recall.status().message());
   REQUIRE(recall.ok());
   REQUIRE(recall->hits.size() == 500);

@@ -1,6 +1,7 @@
 // Nodes that are restarted one after the other, or are away for a while: a client sees a pause, and no error.
 
 #include "tests/cluster/nodes/visitor.h"
+#include "tests/support/run_program.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -9,12 +10,12 @@ TEST_CASE("nodes restarted from the highest ordinal to the lowest, under load: n
   ClusterProcesses cluster(3);
   cluster.start_all();
   auto visitors = send_visitors(cluster, 4);
-  pause_ms(500);
+  let_visit(visitors, 20);
   for (unsigned node : {2u, 1u, 0u}) {
     cluster.stop(node);
     cluster.start(node);
     cluster.require_ready(node);
-    pause_ms(300);
+    let_visit(visitors, 10);
   }
   for (auto& visitor : visitors) visitor->stop();
   require_all_there(cluster, visitors);
@@ -34,7 +35,7 @@ TEST_CASE("while a node is away the others are ready, and what needs it waits fo
   cluster.require_ready(2);
   cluster.start(1);
   cluster.require_ready(1);
-  pause_ms(1500);
+  let_visit(visitors, 20);
   for (auto& visitor : visitors) visitor->stop();
   require_all_there(cluster, visitors);
 }
@@ -54,15 +55,33 @@ TEST_CASE("stopped nodes become ready by themselves in every order of their star
   require_all_there(cluster, visitors);
 }
 
+TEST_CASE("a node that waits for the others to make a cluster with them lives, and is not ready") {
+  ClusterProcesses cluster(3);
+  const std::string port = loopback_address(0) + ":9471";
+  cluster.setup(0).operations = port;
+  auto probe = [&](const std::string& path) {
+    return run_program({"curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "http://" + port + path}).output;
+  };
+  cluster.start(0);
+  CHECK(comes_true([&] { return probe("/livez") == "200"; }, 50));
+  CHECK(probe("/startupz") == "503");
+  CHECK(probe("/readyz") == "503");
+  CHECK(probe("/status") == "200");
+  cluster.start(1);
+  cluster.start(2);
+  for (unsigned node = 0; node < 3; ++node) cluster.require_ready(node);
+  CHECK(comes_true([&] { return probe("/readyz") == "200"; }, 50));
+}
+
 TEST_CASE("all nodes killed at once become ready by themselves, in whatever order they start") {
   ClusterProcesses cluster(3);
   cluster.start_all();
   auto visitors = send_visitors(cluster, 1);
-  pause_ms(800);
+  let_visit(visitors, 20);
   for (unsigned node = 0; node < 3; ++node) cluster.engine(node).kill_now();
   for (unsigned node : {1u, 2u, 0u}) cluster.start(node);
   for (unsigned node = 0; node < 3; ++node) cluster.require_ready(node);
-  pause_ms(800);
+  let_visit(visitors, 20);
   visitors[0]->stop();
   require_all_there(cluster, visitors);
 }

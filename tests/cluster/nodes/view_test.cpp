@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <functional>
 #include <set>
 
 #include "tests/cluster/nodes/visitor.h"
@@ -19,23 +21,32 @@ nlohmann::json cluster_of(client::Client& client) {
   return nlohmann::json::parse(*text)["cluster"];
 }
 
-/// As `node` shows it, once it has heard of all, or after ten seconds.
-nlohmann::json told_cluster(ClusterProcesses& cluster, unsigned node) {
+/// What a node shows of each node, itself included.
+using Holds = std::function<bool(nlohmann::json& node)>;
+
+bool is_ready(nlohmann::json& node) { return node.value("phase", "") == "ready"; }
+
+/// Ready, and it has told of all that was written when it was quiet again.
+bool is_ready_and_quiet(nlohmann::json& node) {
+  if (!is_ready(node) || node.value("in_doubt", 1) != 0) return false;
+  return std::all_of(node["partitions"].begin(), node["partitions"].end(),
+                     [](auto& partition) { return partition.value("applied_lsn", std::uint64_t{0}) > 0; });
+}
+
+/// As `node` shows it, once this holds of all, or after minutes.
+nlohmann::json told_cluster(ClusterProcesses& cluster, unsigned node, const Holds& holds = is_ready) {
   auto client = cluster.connect(cluster.server(node));
   nlohmann::json view;
-  for (int i = 0; i < 100; ++i) {
+  (void)comes_true([&] {
     view = cluster_of(client);
-    bool all = true;
-    for (auto& one : view["nodes"]) all = all && one.value("phase", "") == "ready";
-    if (all) break;
-    pause_ms(100);
-  }
+    return std::all_of(view["nodes"].begin(), view["nodes"].end(), holds);
+  }, 50);
   return view;
 }
 
 std::set<std::string> values_of(const std::string& log, const std::string& event, const std::string& key) {
   std::set<std::string> values;
-  std::istringstream lines(log);
+  std::istringstream lines(log.substr(0, log.rfind('\n') + 1));  // whole ones
   for (std::string line; std::getline(lines, line);) {
     if (line.find(event) == std::string::npos) continue;
     auto at = line.find(" " + key + "=");
@@ -53,9 +64,8 @@ TEST_CASE("every node shows all nodes with versions, partitions, epochs, log pos
   client::Batch batch;
   for (int i = 0; i < 60; ++i) batch.put_vertex("v" + std::to_string(i), {});
   REQUIRE(client.submit(batch).committed());
-  pause_ms(1500);
   for (unsigned asked = 0; asked < 3; ++asked) {
-    nlohmann::json view = told_cluster(cluster, asked);
+    nlohmann::json view = told_cluster(cluster, asked, is_ready_and_quiet);
     INFO(view.dump(1));
     REQUIRE(view["nodes"].size() == 3);
     std::set<int> partitions;
@@ -86,10 +96,9 @@ TEST_CASE("a node that is away is shown as that, with what it told last") {
   cluster.start_all();
   (void)told_cluster(cluster, 0);
   cluster.engine(2).kill_now();
-  pause_ms(300);
   auto client = cluster.connect(cluster.server(0));
-  nlohmann::json gone = cluster_of(client)["nodes"][2];
-  CHECK(gone["connected"] == false);
+  nlohmann::json gone;
+  CHECK(comes_true([&] { return (gone = cluster_of(client)["nodes"][2])["connected"] == false; }));
   CHECK(gone["partitions"].size() == 2);
   Ran status = run_program({engine_binary(), "--server", cluster.server(0), "cluster", "status"});
   CHECK(status.exit_code == 3);
@@ -122,17 +131,19 @@ TEST_CASE("a call has one number in the log lines of every node that it touches"
   query.seeds = {"v0"};
   query.hops.resize(4);
   REQUIRE(client.expand(query).ok());
-  pause_ms(300);
   auto of_call = [&](const char* operation) {
     return values_of(cluster.engine(0).output(), std::string("operation=") + operation, "request");
   };
-  for (const char* operation : {"submit", "expand"}) {
+  auto is_part_at = [&](unsigned node, const std::string& number) {
+    return values_of(cluster.engine(node).output(), "part of a call", "request").contains(number);
+  };
+  for (const char* operation : {"submit", "expand"}) {  // log lines come a little behind the answer
+    REQUIRE(comes_true([&] { return !of_call(operation).empty(); }));
     REQUIRE(of_call(operation).size() == 1);
     std::string number = *of_call(operation).begin();
-    INFO(operation << " " << number << "\n" << cluster.outputs());
     CHECK(number.size() == 16);
-    bool elsewhere = values_of(cluster.engine(1).output(), "part of a call", "request").contains(number) ||
-                     values_of(cluster.engine(2).output(), "part of a call", "request").contains(number);
+    bool elsewhere = comes_true([&] { return is_part_at(1, number) || is_part_at(2, number); });
+    INFO(operation << " " << number << "\n" << cluster.outputs());
     CHECK(elsewhere);
   }
 }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "tests/support/cluster_processes.h"
@@ -18,9 +20,19 @@ class Visitor {
   ~Visitor() { stop(); }
 
   void stop() {
-    stopping_ = true;
+    set([this] { stopping_ = true; });
     if (thread_.joinable()) thread_.join();
   }
+  /// Nothing of it is under way when this returns, until it goes on.
+  void rest() {
+    set([this] { resting_ = true; });
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return between_visits_; });
+  }
+  void go_on() {
+    set([this] { resting_ = false; });
+  }
+  [[nodiscard]] unsigned visits() const { return visits_; }
   // After `stop`:
   [[nodiscard]] const std::vector<std::string>& errors() const { return errors_; }
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& edges() const { return edges_; }
@@ -28,19 +40,34 @@ class Visitor {
 
  private:
   void run() {
-    client::Options options;
-    options.server = servers_;
-    options.timeout_ms = 30'000;
-    options.backoff_max_ms = 50;
-    auto client = client::Client::connect(options);
-    if (!client.ok()) return errors_.push_back(client.status().message());
-    for (int i = 0; !stopping_; ++i) {
+    auto client = client::Client::connect(patient_options(servers_));
+    if (!client.ok()) {
+      errors_.push_back(client.status().message());
+      return set([this] { between_visits_ = true; });
+    }
+    for (int i = 0; goes_on(); ++i) {
       auto began = std::chrono::steady_clock::now();
       visit(*client, i);
       auto took = std::chrono::steady_clock::now() - began;
       longest_pause_ms_ = std::max<std::int64_t>(
           longest_pause_ms_, std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+      ++visits_;
     }
+  }
+
+  /// Between two visits: whether there is another one, once it has rested.
+  bool goes_on() {
+    std::unique_lock lock(mutex_);
+    between_visits_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return stopping_ || !resting_; });
+    between_visits_ = stopping_;
+    return !stopping_;
+  }
+  void set(const std::function<void()>& change) {
+    std::lock_guard lock(mutex_);
+    change();
+    changed_.notify_all();
   }
 
   /// Two vertices and an edge between them, which are on different nodes more often than not.
@@ -64,11 +91,16 @@ class Visitor {
   std::vector<std::string> errors_;
   std::vector<std::pair<std::string, std::string>> edges_;
   std::int64_t longest_pause_ms_ = 0;
-  std::atomic<bool> stopping_{false};
+  std::atomic<unsigned> visits_{0};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false, resting_ = false, between_visits_ = false;
   std::thread thread_;
 };
 
-inline void require_all_there(ClusterProcesses& cluster, const std::vector<std::unique_ptr<Visitor>>& visitors) {
+using Visitors = std::vector<std::unique_ptr<Visitor>>;
+
+inline void require_all_there(ClusterProcesses& cluster, const Visitors& visitors) {
   std::size_t edges = 0;
   for (const auto& visitor : visitors) {
     INFO(cluster.outputs());
@@ -84,12 +116,17 @@ inline void require_all_there(ClusterProcesses& cluster, const std::vector<std::
   CHECK(edges > 0);
 }
 
-inline std::vector<std::unique_ptr<Visitor>> send_visitors(ClusterProcesses& cluster, unsigned count) {
-  std::vector<std::unique_ptr<Visitor>> visitors;
+/// Until each has made so many more visits.
+inline void let_visit(const Visitors& visitors, unsigned times) {
+  for (const auto& visitor : visitors) {
+    unsigned enough = visitor->visits() + times;
+    REQUIRE(comes_true([&] { return visitor->visits() >= enough; }));
+  }
+}
+
+inline Visitors send_visitors(ClusterProcesses& cluster, unsigned count) {
+  Visitors visitors;
   for (unsigned i = 0; i < count; ++i) visitors.push_back(std::make_unique<Visitor>(cluster, i));
   return visitors;
 }
-
-inline void pause_ms(int duration_ms) { std::this_thread::sleep_for(std::chrono::milliseconds(duration_ms)); }
-
 }  // namespace engram::test

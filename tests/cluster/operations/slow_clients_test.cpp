@@ -7,11 +7,11 @@
 #include <chrono>
 #include <future>
 #include <list>
-#include <thread>
 
 #include "cluster/operations/operations_server.h"
 #include "tests/cluster/gateway/raw_connection.h"
 #include "tests/support/no_files_left.h"
+#include "tests/support/wait.h"
 
 using namespace engram;
 using Catch::Contains;
@@ -19,7 +19,7 @@ using test::RawConnection;
 
 namespace {
 
-constexpr int patience_ms = 10'000;
+constexpr int patience_ms = test::longest_wait_ms;
 constexpr int many = 3 * static_cast<int>(OperationsServer::max_connections);
 
 struct Setup {
@@ -28,15 +28,16 @@ struct Setup {
       : server(OperationsServer::start({"127.0.0.1", 0}, readiness, {std::move(metrics), std::move(status)}).value()) {}
 
   [[nodiscard]] std::uint16_t port() const { return server->endpoint().port; }
+  [[nodiscard]] httplib::Result get(const char* path) const {
+    httplib::Client client("127.0.0.1", port());
+    client.set_read_timeout(patience_ms / 1000, 0);
+    return client.Get(path);
+  }
   [[nodiscard]] int status_of(const char* path) const {
-    auto answer = httplib::Client("127.0.0.1", port()).Get(path);
+    auto answer = get(path);
     return answer ? answer->status : 0;
   }
-  /// Whether a probe is answered, and soon.
-  [[nodiscard]] bool probes_work() const {
-    auto started = std::chrono::steady_clock::now();
-    return status_of("/livez") == 200 && std::chrono::steady_clock::now() - started < std::chrono::seconds(1);
-  }
+  [[nodiscard]] bool probes_work() const { return status_of("/livez") == 200; }
 
   Readiness readiness;
   std::unique_ptr<OperationsServer> server;
@@ -63,24 +64,40 @@ TEST_CASE("a request may come byte by byte, with a query, by HEAD, and from some
 
 TEST_CASE("connections that say nothing do not keep probes from being answered, and are closed") {
   Setup setup;
-  std::list<RawConnection> silent;
-  for (int i = 0; i < many; ++i) silent.emplace_back(setup.port());
-  CHECK(setup.probes_work());
-  for (RawConnection& one : silent) CHECK(one.is_closed_within(patience_ms));
+  bool answered_beside_them = false;
+  // On a slow machine their two seconds may be over before the answer is here.
+  for (int tries = 0; tries < 20 && !answered_beside_them; ++tries) {
+    std::list<RawConnection> silent;
+    for (int i = 0; i < many; ++i) silent.emplace_back(setup.port());
+    CHECK(setup.probes_work());
+    answered_beside_them = !silent.back().is_closed_within(0);
+    for (RawConnection& one : silent) CHECK(one.is_closed_within(patience_ms));
+  }
+  CHECK(answered_beside_them);
 }
 
 TEST_CASE("clients that send a byte now and then do not keep probes from being answered, and get two seconds in all") {
   Setup setup;
-  std::list<RawConnection> slow;
-  for (int i = 0; i < 20; ++i) slow.emplace_back(setup.port()).send("GET /livez HTTP/1.1\r\nX: ");
-  auto started = std::chrono::steady_clock::now();
-  while (std::chrono::steady_clock::now() - started < std::chrono::milliseconds(1500)) {
-    for (RawConnection& one : slow) one.send("a");
-    CHECK(setup.probes_work());
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  bool answered_beside_them = false;
+  for (int tries = 0; tries < 20 && !answered_beside_them; ++tries) {
+    auto started = std::chrono::steady_clock::now();
+    std::list<RawConnection> slow;
+    for (int i = 0; i < 20; ++i) slow.emplace_back(setup.port()).send("GET /livez HTTP/1.1\r\nX: ");
+    CHECK(test::comes_true([&] {
+      for (RawConnection& one : slow) one.send("a");
+      CHECK(setup.probes_work());
+      bool all_there = slow.size() == 20 && !slow.front().has_something_to_say();
+      answered_beside_them = answered_beside_them || all_there;
+      slow.remove_if([](RawConnection& one) {
+        if (!one.has_something_to_say()) return false;
+        CHECK_THAT(one.heard_within(patience_ms), Catch::StartsWith("HTTP/1.1 408 "));
+        return true;
+      });
+      return slow.empty();
+    }, 100));
+    CHECK(std::chrono::steady_clock::now() - started >= std::chrono::seconds(2));
   }
-  for (RawConnection& one : slow) CHECK_THAT(one.heard_within(patience_ms), Catch::StartsWith("HTTP/1.1 408 "));
-  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(5));
+  CHECK(answered_beside_them);
 }
 
 TEST_CASE("a request without end is refused after 16 KiB") {
@@ -90,11 +107,9 @@ TEST_CASE("a request without end is refused after 16 KiB") {
   std::string fields;
   for (int i = 0; i < 100; ++i) fields += "X-Field: " + std::string(90, 'x') + "\r\n";
   std::size_t taken = 0;
-  auto started = std::chrono::steady_clock::now();
-  for (std::size_t sent = 1; sent != 0 && std::chrono::steady_clock::now() - started < std::chrono::seconds(20); taken += sent)
-    sent = endless.send_some(fields, 5000);
-  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(10));
-  CHECK(taken < std::size_t{32} << 20);  // what sockets hold
+  constexpr std::size_t most = std::size_t{32} << 20;  // what sockets hold
+  for (std::size_t sent = 1; sent != 0 && taken < most; taken += sent) sent = endless.send_some(fields, 5000);
+  CHECK(taken < most);
   CHECK(setup.probes_work());
 
   RawConnection just_too_long(setup.port());
@@ -120,9 +135,7 @@ TEST_CASE("probes are answered while metrics hang, and those come when they can"
   CHECK(setup.probes_work());
   opened.set_value();
   waiting.wait();
-  int status = 0;
-  for (int i = 0; i < 100 && status != 200; ++i) status = setup.status_of("/metrics");  // what was asked before is made first
-  CHECK(status == 200);
+  CHECK(test::comes_true([&] { return setup.status_of("/metrics") == 200; }));  // what was asked before is made first
 }
 
 TEST_CASE("answers that nobody reads do not keep probes from being answered") {
@@ -130,7 +143,7 @@ TEST_CASE("answers that nobody reads do not keep probes from being answered") {
   std::list<RawConnection> deaf;
   for (int i = 0; i < 10; ++i) deaf.emplace_back(setup.port(), 4096).send("GET /status HTTP/1.1\r\n\r\n");
   CHECK(setup.probes_work());
-  auto whole = httplib::Client("127.0.0.1", setup.port()).Get("/status");
+  auto whole = setup.get("/status");
   REQUIRE(whole);
   CHECK(whole->body.size() == std::size_t{8} << 20);
 }
@@ -143,7 +156,7 @@ TEST_CASE("without a file descriptor for a connection the port waits, and goes o
     test::NoFilesLeft none;
     late.connect(setup.port());
     ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+    test::pause_ms(1000);
     ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
   }
   double used_seconds = static_cast<double>(after.tv_sec - before.tv_sec) +

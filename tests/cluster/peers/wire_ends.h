@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <functional>
@@ -21,10 +20,9 @@
 #include <utility>
 
 #include "cluster/peers/wire.h"
+#include "tests/support/wait.h"
 
 namespace engram::test {
-
-constexpr auto longest_wait = std::chrono::minutes(2);  // machines that test have much to do
 
 using SocketPair = std::pair<int, int>;
 
@@ -54,16 +52,6 @@ inline std::size_t open_files() {
   std::size_t count = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
   return count;
-}
-
-/// Waits up to `longest_wait`.
-inline bool comes_true(const std::function<bool()>& condition) {
-  const auto last = std::chrono::steady_clock::now() + longest_wait;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > last) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
 }
 
 inline PacketBytes packet_of(const std::string& text) { return {text.begin(), text.end()}; }

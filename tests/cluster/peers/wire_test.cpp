@@ -165,19 +165,19 @@ TEST_CASE("a connection can be closed before it is up, also by the handler that 
 }
 
 TEST_CASE("a connection with nothing to say stays up") {
-  const PeerWireOptions options{.heartbeat_ms = 50, .silence_ms = 1'000};
+  const PeerWireOptions options{.heartbeat_ms = 50, .silence_ms = 3'000};  // so that a slow machine does not seem silent
   WireEnd a(options);
   WireEnd b(options);
   connect(a, b, connection, unix_pair());
   REQUIRE(a.comes_up(connection));
-  std::this_thread::sleep_for(std::chrono::milliseconds(2'000));  // heartbeats only
+  pause_ms(5'000);  // heartbeats only
   CHECK(a.is_up(connection));
   CHECK(b.is_up(connection));
 }
 
 TEST_CASE("both ends have to mean the same connection, and one of them has to have called") {
-  WireEnd a({.heartbeat_ms = 20, .setup_ms = 300});
-  WireEnd b({.heartbeat_ms = 20, .setup_ms = 300});
+  WireEnd a({.heartbeat_ms = 20, .setup_ms = 2'000});
+  WireEnd b({.heartbeat_ms = 20, .setup_ms = 2'000});
   SocketPair sockets = unix_pair();
   SECTION("another number") {
     a->adopt(sockets.first, 1, true);

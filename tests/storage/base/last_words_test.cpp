@@ -7,14 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <functional>
-#include <thread>
 
 #include "storage/base/last_words.h"
 #include "storage/index/ordered_index.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/wait.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -42,7 +41,7 @@ struct Pipe {
   int ends[2];
 };
 
-/// The signal that ends a child that does this; 0: none within ten seconds.
+/// The signal that ends a child that does this; 0: none within minutes.
 int signal_of(const std::function<void()>& act, int standard_error) {
   pid_t child = ::fork();
   REQUIRE(child >= 0);
@@ -55,10 +54,8 @@ int signal_of(const std::function<void()>& act, int standard_error) {
     ::_exit(0);
   }
   int status = 0;
-  for (int waited_ms = 0; waited_ms < 10'000; waited_ms += 10) {
-    if (::waitpid(child, &status, WNOHANG) == child) return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  if (test::comes_true([&] { return ::waitpid(child, &status, WNOHANG) == child; }, 10))
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   ::kill(child, SIGKILL);
   ::waitpid(child, &status, 0);
   return 0;

@@ -1,8 +1,8 @@
 #include "tests/storage/log/log_fixture.h"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
+
+#include "tests/support/wait.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -248,9 +248,7 @@ TEST_CASE("the log's own thread does the same") {
   t.log = std::move(*opened);
   Texts all = fill(t, 4);
   t.log->release({{{1}, {1'000'000}}});
-  for (int i = 0; i < 1000 && t.log->stats().archived_segments < 3; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  CHECK(t.log->stats().archived_segments == 3);
+  CHECK(test::comes_true([&] { return t.log->stats().archived_segments == 3; }));
   t.close();
   Status error;
   CHECK(t.read(error, {}, true) == all);

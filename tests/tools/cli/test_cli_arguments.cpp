@@ -42,6 +42,7 @@ TEST_CASE("an option of the connection that a command has no use for is refused"
   refuses({"serve", "--timeout", "5s"}, "'serve' has no use for --timeout");
   refuses({"status", "--space", "history"}, "'status' has no use for --space");
   refuses({"space", "list", "--space", "history"}, "'space' has no use for --space");
+  refuses({"cluster", "status", "--space", "history"}, "'cluster' has no use for --space");
   // The environment speaks to all commands.
   auto ran = run_program({"env", "ENGRAM_SPACE=history", test::built_binary(), "token", "dashboard"});
   CHECK(ran.exit_code == exit_ok);
@@ -68,6 +69,7 @@ TEST_CASE("times and sizes have units, and say which") {
   refuses({"get", "a", "--timeout", "0"}, "from 1ms to 10m");
   refuses({"get", "a", "--timeout", "5 minutes"}, "for example 250 (milliseconds), 500ms, 10s, 5m or 1h");
   refuses({"space", "create", "a", "--max-bytes", "1.5GiB"}, "whole numbers only");
+  refuses({"cluster", "upgrade-check", "--wait", "2h"}, "'2h' is not from 0 to 1h");
   CHECK(run({"get", "a", "--timeout", "250"}).exit_code == exit_unreachable);
   CHECK(run({"get", "a", "--timeout", "2m"}).exit_code == exit_unreachable);
 }

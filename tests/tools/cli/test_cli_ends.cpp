@@ -95,7 +95,7 @@ TEST_CASE("output that is lost is an error") {
   CHECK(engine.run({"get", "b"}).exit_code == exit_not_found);
   check_ended(engine.run_script(R"("$ENGRAM" get nobody > /dev/full)"), exit_not_found, "nobody");
   // A reader that leaves wants no more, and no message.
-  auto left = engine.run_script(R"({ sleep 0.3; "$ENGRAM" get ada; echo "ended $?" >&2; } | true)");
+  auto left = engine.run_script(R"({ while (printf x); do sleep 0.1; done; "$ENGRAM" get ada; echo "ended $?" >&2; } | true)");
   CHECK(left.errors == "ended " + std::to_string(exit_local) + "\n");
 }
 

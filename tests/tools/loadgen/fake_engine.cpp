@@ -9,7 +9,6 @@
 #include <kj/async-io.h>
 
 #include "schema/client.capnp.h"
-#include "tools/loadgen/worker.h"
 
 namespace engram::loadgen::test {
 
@@ -98,19 +97,19 @@ class FakeWriter final : public schema::Writer::Server {
     if (version == 0) {
       version = behaviour_.versions.size();
       for (auto operation : command.getBatch().getOperations()) keep(operation, version);
+      if (seen.session == vague_session_) behaviour_.vague_write = 0;
+      if (version == behaviour_.vague_write) vague_session_ = seen.session;
       behaviour_.submitted.push_back(std::move(seen));
     }
     auto outcome = context.getResults().initOutcome();
     outcome.setVersion(version);
     outcome.setAcceptedNs(time_of(version));
     if (version == behaviour_.refuse_and_keep) outcome.initError().setCode(schema::ErrorCode::QUOTA_EXCEEDED);
-    if (version == behaviour_.vague_write && now_ns() < first_ns_ + milliseconds_ * static_cast<std::int64_t>(behaviour_.vague_ms))
-      outcome.initError().setCode(schema::ErrorCode::DEADLINE_EXCEEDED);
+    if (version == behaviour_.vague_write) outcome.initError().setCode(schema::ErrorCode::DEADLINE_EXCEEDED);
     return kj::READY_NOW;
   }
 
  private:
-  static constexpr std::int64_t milliseconds_ = 1'000'000;
   static std::int64_t time_of(std::uint64_t version) { return static_cast<std::int64_t>(version) * 1000; }
 
   void keep(schema::Operation::Reader operation, std::uint64_t version) {
@@ -129,7 +128,7 @@ class FakeWriter final : public schema::Writer::Server {
   }
 
   FakeBehaviour& behaviour_;
-  std::int64_t first_ns_ = now_ns();
+  std::uint64_t vague_session_ = 0;
 };
 
 class FakeSession final : public schema::Session::Server {

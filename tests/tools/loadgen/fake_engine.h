@@ -28,8 +28,7 @@ struct FakeBehaviour {
   std::uint64_t lose_edge_of_write = 0;
   std::uint64_t apply_twice = 0;               // acknowledged, and applied once more behind that
   std::uint64_t refuse_and_keep = 0;           // answered as refused, and kept
-  std::uint64_t vague_write = 0;               // kept, and answered with `deadlineExceeded` for `vague_ms`
-  std::uint64_t vague_ms = 0;
+  std::uint64_t vague_write = 0;               // kept, and answered with `deadlineExceeded` until its session writes another
 
   std::mutex mutex;
   struct Submitted {

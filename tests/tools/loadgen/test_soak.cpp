@@ -2,7 +2,7 @@
 
 #include "tools/loadgen/soak.h"
 
-#include <thread>
+#include <functional>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -21,6 +21,7 @@ namespace {
 struct Soak {
   Soak() {
     options.client.server = engine.address();
+    options.client.timeout_ms = 60'000;
     options.clients = 2;
     options.rate = 400;
     options.seconds = 0.5;
@@ -31,6 +32,18 @@ struct Soak {
     INFO(result.status().message());
     REQUIRE(result.ok());
     return std::move(result).value();
+  }
+  /// However long it takes.
+  SoakResult run_until(const std::function<bool()>& enough) {
+    options.seconds = 120;
+    options.report_every_seconds = 0.02;
+    return run([&](const SoakInterval&) {
+      std::lock_guard lock(behaviour.mutex);
+      if (enough()) stop = true;
+    });
+  }
+  SoakResult run_until_written(std::size_t writes) {
+    return run_until([&] { return behaviour.submitted.size() >= writes; });
   }
 
   FakeBehaviour behaviour;
@@ -59,40 +72,38 @@ TEST_CASE("writes that are not there exactly once are found, one by one") {
   soak.options.mix = parse_mix("link").value();
   SECTION("a lost vertex") {
     soak.behaviour.lose_write = 3;
-    auto writes = soak.run().writes;
+    auto writes = soak.run_until_written(10).writes;
     CHECK(writes.lost == 1);
     CHECK(writes.repeated == 0);
     CHECK(writes.first_problem.starts_with("the vertex of soak/"));
   }
   SECTION("a lost edge") {
     soak.behaviour.lose_edge_of_write = 3;
-    auto writes = soak.run().writes;
+    auto writes = soak.run_until_written(10).writes;
     CHECK(writes.lost == 1);
     CHECK(writes.first_problem.starts_with("the edge of soak/"));
   }
   SECTION("one applied twice: its vertex and its edge were changed again") {
     soak.behaviour.apply_twice = 3;
-    auto writes = soak.run().writes;
+    auto writes = soak.run_until_written(10).writes;
     CHECK(writes.repeated == 2);
     CHECK(writes.lost == 0);
   }
   SECTION("one refused, and there all the same") {
     soak.behaviour.refuse_and_keep = 3;
-    auto result = soak.run();
+    auto result = soak.run_until_written(10);
     CHECK(result.counts.errors == std::map<Code, std::uint64_t>{{Code::quota_exceeded, 1}});
     CHECK(result.writes.not_refused == 2);   // the vertex and the edge
     CHECK_FALSE(result.all_right());
   }
-  CHECK(soak.behaviour.submitted.size() > 3);
 }
 
 TEST_CASE("a write without an answer is an error, and is asked for again before the check") {
   Soak soak;
   soak.options.mix = parse_mix("put").value();
-  soak.options.client.timeout_ms = 100;
+  soak.options.client.timeout_ms = 3000;
   soak.behaviour.vague_write = 1;
-  soak.behaviour.vague_ms = 500;
-  auto result = soak.run();
+  auto result = soak.run_until([&] { return soak.behaviour.vague_write == 0; });
   CHECK(result.counts.errors[Code::deadline_exceeded] == 1);
   CHECK(result.writes.acknowledged == soak.behaviour.submitted.size());
   CHECK(result.writes.all_right());
@@ -112,10 +123,10 @@ TEST_CASE("a vertex that should be there and is not is a failure") {
 TEST_CASE("a pause shows as one: in the intervals while it lasts, in the latencies of what it made late, in the summary") {
   Soak soak;
   soak.options.mix = parse_mix("get").value();
-  soak.options.seconds = 1;
-  soak.options.report_every_seconds = 0.1;
+  soak.options.seconds = 2.5;
+  soak.options.report_every_seconds = 0.25;
   soak.behaviour.stall_at_get = 30;
-  soak.behaviour.stall_ms = 400;
+  soak.behaviour.stall_ms = 1000;
   int silent = 0;
   std::int64_t longest_ns = 0;
   auto result = soak.run([&](const SoakInterval& interval) {
@@ -124,8 +135,8 @@ TEST_CASE("a pause shows as one: in the intervals while it lasts, in the latenci
   });
   CHECK(result.all_right());
   CHECK(silent >= 2);
-  CHECK(longest_ns > 350'000'000);
-  CHECK(result.longest_pause_ns > 390'000'000);
+  CHECK(longest_ns > 950'000'000);
+  CHECK(result.longest_pause_ns > 990'000'000);
   CHECK(result.counts.latency_ns.at(0.8) > 50'000'000);   // two fifths of all calls were due while it lasted
 }
 
@@ -137,7 +148,7 @@ TEST_CASE("a run that is told to stop ends, and checks what it wrote") {
   auto result = soak.run([&](const SoakInterval& interval) {
     if (interval.since_begin_seconds > 0.3) soak.stop = true;
   });
-  CHECK(static_cast<double>(now_ns() - begin) / 1e9 < 10);
+  CHECK(static_cast<double>(now_ns() - begin) / 1e9 < 50);
   CHECK(result.writes.acknowledged > 0);
   CHECK(result.all_right());
 }
@@ -169,11 +180,14 @@ TEST_CASE("no engine is a clear error, for all clients together") {
 TEST_CASE("the report says in text and in JSON what came of it") {
   Soak soak;
   soak.options.mix = parse_mix("put").value();
+  soak.options.seconds = 120;
   soak.options.report_every_seconds = 0.1;
   soak.behaviour.lose_write = 3;
   std::string line;
   auto result = soak.run([&](const SoakInterval& interval) {
-    if (interval.counts.calls > 0) line = interval_json(interval);
+    if (interval.counts.calls < 3) return;
+    line = interval_json(interval);
+    soak.stop = true;
   });
   auto interval = nlohmann::json::parse(line)["interval"];
   CHECK(interval["at_s"] > 0);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What people type to build, try and test: the help of each script, and tools/up with ports that are off."""
+"""What people type to build, try and test: the help of each script, tools/up with ports that are off, and the end of tools/test."""
 
 import itertools
 import os
@@ -48,6 +48,64 @@ class Up(unittest.TestCase):
                     self.assertEqual(status.stderr, "")
                     self.assertEqual(status.stdout.count("does not run"), 2, status.stdout)
                     self.assertEqual(status.returncode, 1)
+
+
+class EndOfTheTests(unittest.TestCase):
+    """The functions of tools/dev/test_summary.sh, as tools/test uses them."""
+
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(self.temporary.cleanup)
+        self.folder = pathlib.Path(self.temporary.name)
+
+    def call(self, line: str, *files: pathlib.Path) -> subprocess.CompletedProcess:
+        head = "set -euo pipefail; source tools/dev/common.sh; source tools/dev/test_summary.sh; "
+        return run("bash", "-c", head + line, "test", *files)
+
+    def log_of_ctest(self, **tests: int) -> pathlib.Path:
+        """Of tests that end with these codes; 77 stands for skipped."""
+        (self.folder / "CTestTestfile.cmake").write_text("".join(
+            f"add_test({name} sh -c \"echo '{name} ran'; exit {code}\")\n"
+            f"set_tests_properties({name} PROPERTIES SKIP_RETURN_CODE 77)\n" for name, code in tests.items()))
+        log = self.folder / "test.log"
+        log.write_text(run("ctest", "--output-on-failure", folder=self.folder).stdout)
+        return log
+
+    def summary(self, log: pathlib.Path) -> subprocess.CompletedProcess:
+        return self.call('count_ctest "$1"; repeat_failed_output "$1"; print_summary', log)
+
+    def test_skipped_tests_are_named_and_counted_as_that(self):
+        good = self.summary(self.log_of_ctest(one=0, two=0, three=77))
+        self.assertEqual(good.returncode, 0, good.stderr)
+        self.assertEqual(good.stdout.splitlines()[-1], "2 passed, 0 failed, 1 skipped")
+        self.assertIn("Skipped: three\n", good.stdout)
+        self.assertNotIn("three ran", good.stdout)
+
+    def test_failed_tests_are_named_and_shown(self):
+        bad = self.summary(self.log_of_ctest(one=0, two=1, three=77, four=2))
+        self.assertEqual(bad.returncode, 1)
+        self.assertEqual(bad.stdout.splitlines()[-1], "1 passed, 2 failed, 1 skipped")
+        self.assertIn("Failed: four\nFailed: two\n", bad.stdout.replace("\n\n", "\n"))
+        self.assertIn("two ran", bad.stdout)
+
+    def test_nothing_at_all_is_no_success(self):
+        self.assertEqual(self.call("print_summary").returncode, 1)
+        (self.folder / "empty").touch()
+        empty = self.summary(self.folder / "empty")
+        self.assertEqual(empty.stdout.splitlines()[-1], "0 passed, 1 failed, 0 skipped")
+
+    def test_a_simulation_that_was_killed_is_shown_by_its_last_words(self):
+        logs = {"passed": "seeds from 1\nAll tests passed (7 assertions in 1 test case)\n",
+                "failed": "seed 12\nsim.cpp:7: FAILED:\n  CHECK( same )\n",
+                "killed": "seeds from 3\nseed 4711 begins\n"}
+        for name, text in logs.items():
+            (self.folder / name).write_text(text)
+        shown = self.call('show_simulation_failures "$@"; echo "and on"', *(self.folder / name for name in logs))
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertIn("CHECK( same )", shown.stdout)
+        self.assertIn("killed ends with:\nseeds from 3\nseed 4711 begins\n", shown.stdout)
+        self.assertNotIn("7 assertions", shown.stdout)
+        self.assertTrue(shown.stdout.endswith("and on\n"))
 
 
 if __name__ == "__main__":
