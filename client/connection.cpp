@@ -234,6 +234,9 @@ kj::Promise<Result<schema::Admin::Client>> open_admin(schema::Session::Client se
 
 namespace {
 
+/// A message begins as eight kilobytes of zeros if it is not told its size.
+capnp::MessageSize room_for(kj::ArrayPtr<const kj::byte> command) { return {command.size() / sizeof(capnp::word) + 32, 0}; }
+
 template <typename Request>
 kj::Promise<Outcome> send_command(Request request, kj::ArrayPtr<const kj::byte> command, std::uint32_t timeout_ms) {
   request.setCommand(command);
@@ -245,12 +248,12 @@ kj::Promise<Outcome> send_command(Request request, kj::ArrayPtr<const kj::byte> 
 
 kj::Promise<Outcome> submit(schema::Writer::Client writer, kj::ArrayPtr<const kj::byte> command,
                             std::uint32_t timeout_ms) {
-  return send_command(writer.submitRequest(), command, timeout_ms);
+  return send_command(writer.submitRequest(room_for(command)), command, timeout_ms);
 }
 
 kj::Promise<Outcome> submit(schema::Admin::Client admin, kj::ArrayPtr<const kj::byte> command,
                             std::uint32_t timeout_ms) {
-  return send_command(admin.submitRequest(), command, timeout_ms);
+  return send_command(admin.submitRequest(room_for(command)), command, timeout_ms);
 }
 
 }  // namespace engram::client

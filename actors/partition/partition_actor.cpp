@@ -1,13 +1,11 @@
 #include "actors/partition/partition_actor.h"
 
-#include <malloc.h>
-
 #include "storage/base/failpoint.h"
+#include "storage/base/free_memory.h"
 
 namespace engram {
 namespace {
 
-constexpr std::size_t trim_pad_bytes = std::size_t{16} << 20;
 constexpr std::chrono::microseconds take_pause{500};
 constexpr std::int64_t report_again_ns = 1'000'000'000;  // a client may ask for what is damaged again and again
 
@@ -81,7 +79,7 @@ void PartitionRuntime::write_back_again() {
       batch->changes = {};  // the next batch may be an hour away
     }
     deliver(services_.partitions[self_.value], std::make_shared<Mail>(WrittenBackMail{status, batch->applied}), nullptr);
-    ::malloc_trim(trim_pad_bytes);  // a write-back of a load leaves as much again as the graph takes, and none soon follows
+    return_free_memory();  // a write-back of a load leaves as much again as the graph takes, and none soon follows
   });
 }
 

@@ -6,6 +6,9 @@
 namespace engram {
 namespace {
 
+/// Room for the outcome of a small command; that of a large one takes more as it is written.
+constexpr capnp::MessageSize outcome_size{64, 0};
+
 class WriterServer final : public schema::Writer::Server {
  public:
   WriterServer(kj::Own<SessionRights> rights, const SpaceRoute& space) : rights_(kj::mv(rights)), space_(space) {}
@@ -24,7 +27,7 @@ class WriterServer final : public schema::Writer::Server {
           std::uint32_t timeout_ms = params.getTimeoutMs();
           CallScope& call = *scope;
           return submit_command(*rights_, space_, std::move(*command), timeout_ms,
-                                [context]() mutable { return context.getResults().initOutcome(); }, call)
+                                [context]() mutable { return context.getResults(outcome_size).initOutcome(); }, call)
               .attach(kj::mv(scope));
         }
         refused = Status(Code::permission_denied,
@@ -121,7 +124,7 @@ class AdminServer final : public schema::Admin::Server {
                          kj::Own<CallScope> scope) {
     CallScope& call = *scope;
     return submit_command(*rights_, route, std::move(command), timeout_ms,
-                          [context]() mutable { return context.getResults().initOutcome(); }, call)
+                          [context]() mutable { return context.getResults(outcome_size).initOutcome(); }, call)
         .attach(kj::mv(scope));
   }
 

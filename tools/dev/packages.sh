@@ -11,6 +11,7 @@ set -euo pipefail
 run_packages=(
   libcapnp-0.9.2 libcaf-core0.17 libcaf-io0.17 liblmdb0 libzstd1 libroaring0 libabsl20220623
   libspdlog1.10 libfmt9 libtomlplusplus3 libedit2 libprometheus-cpp-core1.0 libssl3
+  libmimalloc2.0
 )
 build_packages=(
   # tools
@@ -18,7 +19,7 @@ build_packages=(
   # libraries, in the order of ARCHITECTURE.md
   libcapnp-dev libcaf-dev liblmdb-dev libxxhash-dev libzstd-dev zlib1g-dev libroaring-dev libabsl-dev
   libspdlog-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libedit-dev
-  prometheus-cpp-dev libssl-dev
+  prometheus-cpp-dev libssl-dev libmimalloc-dev
 )
 test_packages=(
   catch2 libcpp-httplib-dev clang-14 libclang-rt-14-dev libfiu-dev fiu-utils libfaketime iproute2 iptables lmdb-utils
