@@ -141,7 +141,8 @@ void write(const Index& from, schema::Index::Builder to) {
 
 Status read(schema::Error::Reader from) {
   if (from.getCode() == schema::ErrorCode::NONE) return {};
-  return {static_cast<Code>(from.getCode()), to_string(from.getMessage()), to_string(from.getField()), from.getLimit()};
+  return Status(static_cast<Code>(from.getCode()), to_string(from.getMessage()), to_string(from.getField()), from.getLimit())
+      .with_partial(from.getPartial());
 }
 
 Value read(schema::Value::Reader from) {

@@ -9,6 +9,14 @@ function(engram_library name)
   endif()
 endfunction()
 
+# engram_small(TARGET...): for what does not run with every call; the templates of the command line's library alone are a
+# quarter of the program otherwise.
+function(engram_small)
+  foreach(target IN LISTS ARGN)
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-Os>)
+  endforeach()
+endfunction()
+
 # How long a test may take before it counts as hanging. The longest take a minute or two here; a machine that tests may be many
 # times slower, and no test is there to be quick.
 set(ENGRAM_TEST_TIMEOUT 1800)

@@ -40,4 +40,6 @@ struct Error {
   message @1 :Text;         # For a person: what is wrong and what to do.
   field @2 :Text;           # The field that is wrong, as a path such as "operations[3].key"; may be empty.
   limit @3 :UInt64;         # The limit that was exceeded, in the field's unit; 0 if none.
+  partial @4 :UInt64;       # After limitExceeded: how many vertices the read had come upon by then, those of its last hop as often
+                            # as it met them. 0: none, or not known.
 }

@@ -110,6 +110,7 @@ Lsn Partition::append(CommandBytes command, Gate gate) {
 }
 
 void Partition::on(PeerCommandMail mail) {
+  Failpoints::hit("transaction.before_participant");
   if (stopping_) {
     CommandView view(mail.command);
     if (auto command = view.root(); refuse_prepare(command) || decides_nothing(command)) return;
@@ -161,6 +162,7 @@ void Partition::carry_out(Effects effects) {
       case Effect::Kind::vote: send_vote(effect); break;
       case Effect::Kind::decided: on_decided(effect); break;
       case Effect::Kind::acknowledge:
+        Failpoints::hit("transaction.before_acknowledge");
         host_.send(effect.transaction.coordinator,
                    RequestMail{Frame::build<schema::Request>([&](schema::Request::Builder request) {
                                  auto acknowledge = request.initAcknowledge();

@@ -114,6 +114,7 @@ void Partition::on_decided(const Effect& effect) {
   if (effect.committed && !tell.empty())
     unacknowledged_[effect.transaction.number] = {effect.transaction, tell, clock_.monotonic_ns()};
   for (PartitionId participant : tell) send_decision(effect.transaction, effect.committed, effect.resolved, participant);
+  Failpoints::hit("transaction.after_decide");
 }
 
 void Partition::send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to) {
@@ -206,6 +207,7 @@ void Partition::on_acknowledge(schema::Acknowledge::Reader acknowledge) {
   if (found == unacknowledged_.end()) return;
   found->second.waiting_for.erase({acknowledge.getParticipant()});
   if (!found->second.waiting_for.empty()) return;
+  Failpoints::hit("transaction.before_forget");
   std::uint64_t number = found->first;
   to_forget_.push_back(found->second.key);
   unacknowledged_.erase(found);
@@ -248,6 +250,7 @@ void Partition::send_vote(const Effect& effect) {
     vote.setDeleted(effect.counts.deleted);
   });
   host_.send(effect.transaction.coordinator, RequestMail{std::move(request), nullptr, options_.self});
+  Failpoints::hit("transaction.after_vote");
 }
 
 /// A node that stops begins no more transactions: their coordinators try again when it is back.

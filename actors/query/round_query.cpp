@@ -51,11 +51,18 @@ Status RoundQuery::check_memory() const {
   Held now = held();
   std::size_t bytes = now.bytes + answers_bytes_;
   if (bytes <= context_.memory_bytes) return {};
-  return {Code::limit_exceeded,
-          "The query holds " + std::to_string(bytes) + " bytes after it came upon " + std::to_string(now.vertices) +
-              " vertices, and may hold " + std::to_string(context_.memory_bytes) +
-              ". Ask for fewer hops, or for less with filters and limits; or raise limits.query_memory_bytes.",
-          "memory", context_.memory_bytes};
+  std::size_t vertices = now.vertices;
+  for (const Frame& answer : answers_) {
+    if (!answer || !answer.read<schema::Answer>().isHop()) continue;
+    auto hop = answer.read<schema::Answer>().getHop();
+    vertices += hop.getIds().size() + hop.getNeighbours().size();
+  }
+  return Status(Code::limit_exceeded,
+                "The query holds " + std::to_string(bytes) + " bytes after it came upon " + std::to_string(vertices) +
+                    " vertices, and may hold " + std::to_string(context_.memory_bytes) +
+                    ". Ask for fewer hops, or for less with filters and limits; or raise limits.query_memory_bytes.",
+                "memory", context_.memory_bytes)
+      .with_partial(vertices);
 }
 
 void RoundQuery::finish(QueryHost& host, Frame reply) {

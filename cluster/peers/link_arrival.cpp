@@ -46,7 +46,7 @@ Status LinkCore::read(const LinkPacket& packet, Arrival& arrival) {
   auto message = read_message(std::move(**whole), map_.partitions());
   if (!message.ok()) return message.status();
   const MessageHead& head = message->head;
-  arrival.stale = head.kind != MessageKind::answer && head.epoch < map_.epoch(head.to) && !planted_bug("ignore an epoch");
+  arrival.stale = head.epoch < map_.epoch(head.to) && !planted_bug("ignore an epoch");
   if (is_asking(head.kind))
     arrival.port = std::make_shared<QuestionPort>(shared_from_this(), *heard_, message->number, head.to);
   arrival.message = std::move(*message);
@@ -97,12 +97,20 @@ void LinkCore::act_on(Arrival& arrival) {
 
 void LinkCore::act_on_stale(Arrival& arrival) {
   gauges_.stale_epochs.fetch_add(1, std::memory_order_relaxed);
-  if (arrival.port == nullptr) return;
-  arrival.port->reply(refusal(arrival.message->head.kind,
-                              {Code::unavailable,
-                               "The sender's map of partitions is old: partition " +
-                                   std::to_string(arrival.message->head.to.value) +
-                                   " has changed hands since. Nothing was changed; retry once it has the new one."}));
+  const MessageHead& head = arrival.message->head;
+  const std::string partition = "partition " + std::to_string(head.to.value) + " has changed hands since. ";
+  if (arrival.port != nullptr)
+    arrival.port->reply(refusal(head.kind, {Code::unavailable, "The sender's map of partitions is old: " + partition +
+                                                                   "Nothing was changed; retry once it has the new one."}));
+  if (arrival.answered == nullptr) return;
+  const std::string old_owner = "The answer is from a former owner: " + partition;
+  if (arrival.message->frame.read<schema::Answer>().isOutcome()) {
+    arrival.answered->reply(refusal(MessageKind::submission,
+                                    {Code::unavailable, old_owner + "The outcome of the command is unknown: ask again with the "
+                                                                    "same sequence number."}));
+  } else {
+    arrival.answered->reply(refusal(MessageKind::question, {Code::unavailable, old_owner + "Retry: the new one answers."}));
+  }
 }
 
 void LinkCore::break_off(const Status& why) {

@@ -7,7 +7,8 @@
 // PeerNetwork, and given to the middleman then (`adopt`); nothing ever asks the middleman to connect or to accept by itself.
 //
 // On each connection both nodes have one typed actor (PeerActor). Its mailbox is emptied on the middleman's own thread, so a
-// packet reaches its handler without another hop. There is one such thread for all peers: handlers are short.
+// packet reaches its handler without another hop. There is one such thread for all peers: handlers are short. Another thread
+// may stand in for it (wire_loop.h).
 //
 // Connections are apart from each other, also those of one pair of nodes: a new one comes up whatever has become of the last
 // (wire_broker.h). What comes in is looked at before CAF reads it, and ends the connection if it is not what a node sends
@@ -18,6 +19,7 @@
 #include <memory>
 #include <vector>
 
+#include "actors/runtime/shared_loop.h"
 #include "storage/base/result.h"
 
 namespace engram {
@@ -26,8 +28,8 @@ namespace engram {
 using PacketBytes = std::vector<char>;
 
 struct PeerWireHandlers {
-  // All on the middleman's thread, in the order in which things happen on a connection: up, packets, down; each connection
-  // that was adopted goes down once. They do not throw, and may use the wire.
+  // One at a time, on the middleman's thread or on one that stands in for it, in the order in which things happen on a
+  // connection: up, packets, down; each connection that was adopted goes down once. They do not throw, and may use the wire.
   std::function<void(std::uint64_t connection)> up;
   std::function<void(std::uint64_t connection, PacketBytes packet)> packet;
   /// The connection is over: it was closed or lost, its peer was silent for too long, or it never came up.
@@ -56,6 +58,8 @@ class PeerWire {
   virtual void send(std::uint64_t connection, PacketBytes packet) = 0;
   /// Ends a connection, whatever waits to be sent; `down` follows. Any thread.
   virtual void close(std::uint64_t connection) = 0;
+  /// What the middleman's thread does: whoever has borrowed it calls handlers on its own thread.
+  [[nodiscard]] virtual std::shared_ptr<SharedLoop> loop() = 0;
 };
 
 }  // namespace engram

@@ -33,7 +33,7 @@ class WireMiddleman final : public caf::io::middleman {
   }
 
  private:
-  caf::io::network::default_multiplexer loop_;
+  WireLoop loop_;
 };
 
 }  // namespace
@@ -51,8 +51,8 @@ WireSystem::WireSystem() {
   system_ = std::make_unique<caf::actor_system>(config_);
 }
 
-caf::io::network::default_multiplexer& WireSystem::loop() {
-  return static_cast<caf::io::network::default_multiplexer&>(system_->middleman().backend());
+WireLoop& WireSystem::loop() {
+  return static_cast<WireLoop&>(system_->middleman().backend());
 }
 
 }  // namespace engram

@@ -6,7 +6,8 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
-#include <caf/io/network/default_multiplexer.hpp>
+
+#include "cluster/peers/wire_loop.h"
 
 namespace engram {
 
@@ -18,7 +19,7 @@ class WireSystem {
   ~WireSystem() = default;
 
   caf::actor_system& actors() { return *system_; }
-  caf::io::network::default_multiplexer& loop();
+  WireLoop& loop();
 
  private:
   caf::actor_system_config config_;

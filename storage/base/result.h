@@ -56,12 +56,19 @@ class [[nodiscard]] Status {
   [[nodiscard]] const std::string& field() const { return field_; }
   /// The limit that was exceeded, in the field's unit; 0 if none.
   [[nodiscard]] std::uint64_t limit() const { return limit_; }
+  /// How far what ended at a limit had come: the vertices that a read had come upon; 0 if none, or not known.
+  [[nodiscard]] std::uint64_t partial() const { return partial_; }
+  Status with_partial(std::uint64_t partial) && {
+    partial_ = partial;
+    return std::move(*this);
+  }
 
  private:
   Code code_ = Code::none;
   std::string message_;
   std::string field_;
   std::uint64_t limit_ = 0;
+  std::uint64_t partial_ = 0;
 };
 
 template <typename T>

@@ -25,13 +25,15 @@ const std::vector<Point> points = {
     {"partition.before_apply", {1, 10, 40, 150}}, {"partition.after_apply", {1, 9, 50, 140}},
     {"partition.before_reply", {1, 6, 30, 60}},   {"partition.after_reply", {1, 8, 20, 70}},
     {"transaction.before_vote", {1, 3, 15, 40}},  {"transaction.before_commit", {1, 4, 12, 30}},
-    {"transaction.after_commit", {1, 2, 10, 35}}, {"write_back.before", {1, 2, 3, 5}},
-    {"write_back.after", {1, 2, 4, 6}},           {"warm.before_commit", {1, 2, 3, 7}},
-    {"warm.after_commit", {1, 2, 4, 5}},
+    {"transaction.after_commit", {1, 2, 10, 35}}, {"transaction.before_participant", {1, 4, 15, 50}},
+    {"transaction.after_vote", {1, 2, 12, 30}},   {"transaction.after_decide", {1, 3, 10, 30}},
+    {"transaction.before_forget", {1, 2, 8, 25}}, {"transaction.before_acknowledge", {1, 3, 9, 28}},
+    {"write_back.before", {1, 2, 3, 5}},          {"write_back.after", {1, 2, 4, 6}},
+    {"warm.before_commit", {1, 2, 3, 7}},         {"warm.after_commit", {1, 2, 4, 5}},
 };
 
-constexpr unsigned random_kills = 28;
-constexpr unsigned early_kills = 16;
+constexpr unsigned random_kills = 20;
+constexpr unsigned early_kills = 14;
 
 /// Every point twice (the first or the last two of its counts), and the others in between, in an order of the seed.
 std::vector<Kill> plan(std::uint64_t seed) {

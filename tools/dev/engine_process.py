@@ -102,12 +102,25 @@ class Engine:
                 return int(line.split()[1]) * 1024
         raise EngineError(f"no {name} in /proc/{self.process.pid}/status")
 
+    def wait_until_idle(self, timeout_s: float = 60) -> None:
+        """Until what a load left to do (write-backs, archiving) is done: less than 2 % of a core in a second."""
+        begin = time.monotonic()
+        while time.monotonic() - begin < timeout_s:
+            before = self.processor_seconds()
+            time.sleep(1)
+            if self.processor_seconds() - before < 0.02:
+                return
+
+    def processor_seconds(self) -> float:
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
 
     def terminate(self) -> None:
-        """Asks it to stop; stop() then waits for its end. Asked a second time it would end at once."""
+        """Asks it to stop; stop() then waits for its end."""
         if self.process is not None and self.process.poll() is None and not self.terminated:
             self.terminated = True
             self.process.send_signal(signal.SIGTERM)

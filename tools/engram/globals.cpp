@@ -159,6 +159,7 @@ void report_error(Globals& globals, const Status& status) {
     nlohmann::ordered_json error{{"code", code_name(status.code())}, {"message", message}};
     if (!status.field().empty()) error["field"] = status.field();
     if (status.limit() != 0) error["limit"] = status.limit();
+    if (status.partial() != 0) error["partial"] = status.partial();
     auto text = nlohmann::ordered_json{{"error", error}}.dump(-1, ' ', false,
                                                               nlohmann::ordered_json::error_handler_t::replace);
     std::fprintf(stderr, "%s\n", text.c_str());

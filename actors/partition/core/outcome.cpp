@@ -7,11 +7,13 @@ void write_error(const Status& status, schema::Error::Builder out) {
   out.setMessage(status.message().c_str());
   out.setField(status.field().c_str());
   out.setLimit(status.limit());
+  out.setPartial(status.partial());
 }
 
 Status read_error(schema::Error::Reader error) {
   if (error.getCode() == schema::ErrorCode::NONE) return {};
-  return {static_cast<Code>(error.getCode()), error.getMessage().cStr(), error.getField().cStr(), error.getLimit()};
+  return Status(static_cast<Code>(error.getCode()), error.getMessage().cStr(), error.getField().cStr(), error.getLimit())
+      .with_partial(error.getPartial());
 }
 
 void Outcome::write(schema::Outcome::Builder out) const {

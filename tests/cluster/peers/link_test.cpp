@@ -294,29 +294,6 @@ TEST_CASE("a peer that is about to stop gets no new questions, but commands, not
   CHECK(pair.right.ids() == numbers({1, 4, 5, 2, 3}));
 }
 
-TEST_CASE("a sender with an old map is told so, and changes nothing") {
-  LinkPair pair;
-  pair.right.map.set_epoch(2);
-  pair.connect(1);
-  auto question = pair.left.ask(1);
-  auto submitted = pair.left.submit(2, 0);
-  pair.left.link->send({1}, command(3));
-  pair.left.link->send({1}, notice(4));
-  pair.run();
-  CHECK(pair.right.mail.empty());
-  CHECK(pair.right.link->gauges().stale_epochs == 4);
-  for (const AskingPortPtr& port : {question, submitted}) {
-    REQUIRE(port->answers() == 1);
-    CHECK(port->status().code() == Code::unavailable);
-    CHECK(port->status().message().find("map of partitions is old") != std::string::npos);
-  }
-  CHECK(submitted->is_outcome());
-  pair.left.map.set_epoch(2);
-  auto again = pair.left.ask(5);
-  pair.run();
-  CHECK(pair.right.ids() == numbers({5}));
-}
-
 TEST_CASE("answers and mail that are sent from within a delivery or an answer do not block") {
   LinkPair pair;
   pair.connect(1);
