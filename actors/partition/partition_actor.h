@@ -8,7 +8,6 @@
 #include "actors/runtime/actors.h"
 #include "actors/runtime/blocking_pool.h"
 #include "actors/runtime/mail_actor.h"
-#include "actors/runtime/shared_loop.h"
 
 namespace engram {
 
@@ -24,8 +23,6 @@ class MailRoute {
   /// What is sent from now on, on whatever thread, may wait for `release`, so that it travels together. They may nest.
   virtual void hold() {}
   virtual void release() {}
-  /// What carries mail to other nodes and brings what they answer. Null: nothing yet, or nothing any more. Any thread.
-  [[nodiscard]] virtual std::shared_ptr<SharedLoop> loop() { return nullptr; }
 };
 
 /// Holds mail for other nodes while it lives; for moments only.

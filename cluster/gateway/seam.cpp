@@ -7,9 +7,6 @@ namespace {
 
 thread_local GatewayLoop* this_loop = nullptr;
 
-/// To other nodes in one turn of the loop: it has enough to do, and leaves them to their own thread.
-constexpr unsigned many_questions = 48;
-
 }  // namespace
 
 // --- calls ----------------------------------------------------------------------------------------------------------
@@ -73,42 +70,21 @@ void GatewayLoop::stay_awake() {
 kj::Promise<void> GatewayLoop::poll() {
   return kj::evalLast([this]() -> kj::Promise<void> {
     if (clock_.monotonic_ns() - last_work_ns_ > busy_poll_ns_) {
-      sleep();
+      polling_ = false;
       return kj::READY_NOW;
     }
     ::sched_yield();
-    look_at_peers();
     // Its answer, whether another thread called for kj's cross-thread events, goes unused: threads come by the inbox.
     io_.unixEventPort.poll();
     return poll();
   });
 }
 
-void GatewayLoop::sleep() {
-  polling_ = false;
-  if (peers_ != nullptr) std::exchange(peers_, nullptr)->give_back();
-}
-
-void GatewayLoop::look_at_peers() {
-  unsigned asked = std::exchange(asked_peers_, 0);
-  if (asked > many_questions && peers_ != nullptr) return std::exchange(peers_, nullptr)->give_back();
-  if (asked > 0 && asked <= many_questions && peers_ == nullptr) {
-    peers_ = engine_.others()->loop();
-    if (peers_ != nullptr) peers_->borrow();
-  }
-  if (peers_ != nullptr && peers_->run_some()) pump();
-}
-
-void GatewayLoop::send_mail(PartitionId partition, Mail mail, caf::execution_unit* unit) {
-  stay_awake();
-  if (!engine_.is_own(partition)) ++asked_peers_;
-  engine_.send(partition, std::move(mail), unit);
-}
-
 /// `when_late` goes behind what is said when no answer comes in time.
 kj::Promise<Frame> GatewayLoop::start(PartitionId partition, Mail mail, std::shared_ptr<Call> call,
                                       std::int64_t deadline_ns, const char* when_late) {
-  send_mail(partition, std::move(mail), &unit_);
+  stay_awake();
+  engine_.send(partition, std::move(mail), &unit_);
   pump();
   if (call->answered()) return call->take();
   return call->wait().exclusiveJoin(until(deadline_ns).then([this, partition, when_late] {
@@ -175,8 +151,9 @@ void GatewayLoop::send(PartitionId partition, Frame request, std::function<void(
   auto port = std::make_shared<QueryPort>(
       [this](std::function<void()> work) { answered_here_.push_back(std::move(work)); }, inbox_, this,
       std::move(answered), std::move(cancelled));
-  send_mail(partition, RequestMail{std::move(request), std::move(port), {}, 0, nullptr, number},
-            on_worker ? nullptr : &unit_);
+  stay_awake();
+  engine_.send(partition, RequestMail{std::move(request), std::move(port), {}, 0, nullptr, number},
+               on_worker ? nullptr : &unit_);
 }
 
 void GatewayLoop::pump() {

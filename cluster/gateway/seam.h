@@ -25,8 +25,6 @@ class GatewayLoop {
  public:
   /// `busy_poll_ns`: see `stay_awake`; 0: sleeps at once.
   GatewayLoop(Engine& engine, const Clock& clock, kj::AsyncIoContext& io, std::int64_t busy_poll_ns);
-  ~GatewayLoop() noexcept { sleep(); }
-  KJ_DISALLOW_COPY(GatewayLoop);
 
   /// Sends a request to a partition. Once `deadline_ns` (monotonic) has passed, the answer is an error that says which
   /// partition did not answer: `unavailable` if its node is away, else `deadline_exceeded`. Dropping the promise cancels what
@@ -47,8 +45,7 @@ class GatewayLoop {
   /// Runs the partitions that became ready, and delivers what they answered, until nothing is left to do here.
   void pump();
   /// Where work comes right behind work, waking up costs more than most calls: if the last came no longer ago than
-  /// `busy_poll_ns`, the loop looks for more for as long before it sleeps, and lets other threads go first. If it has asked other
-  /// nodes, it looks at their connections too, and spares their thread being woken for every packet.
+  /// `busy_poll_ns`, the loop looks for more for as long before it sleeps, and lets other threads go first.
   void stay_awake();
 
   Engine& engine() { return engine_; }
@@ -72,15 +69,10 @@ class GatewayLoop {
   kj::PromiseFulfillerPair<void> stop_ = kj::newPromiseAndFulfiller<void>();
   kj::ForkedPromise<void> stopping_ = stop_.promise.fork();
 
-  void send_mail(PartitionId partition, Mail mail, caf::execution_unit* unit);
   kj::Promise<void> poll();
-  void look_at_peers();
-  void sleep();
   std::int64_t busy_poll_ns_;
   std::int64_t last_work_ns_ = 0;
   bool polling_ = false;
-  std::shared_ptr<SharedLoop> peers_;  // borrowed
-  unsigned asked_peers_ = 0;           // since they were last looked at
   kj::Promise<void> polls_ = kj::READY_NOW;
 };
 

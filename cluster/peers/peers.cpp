@@ -81,11 +81,6 @@ void Peers::release() {
   for (auto& [ordinal, host] : hosts_) host->release();
 }
 
-std::shared_ptr<SharedLoop> Peers::loop() {
-  std::shared_lock lock(wire_mutex_);
-  return wire_ != nullptr ? wire_->loop() : nullptr;
-}
-
 void Peers::drain() {
   for (auto& [ordinal, link] : links_) link->drain();
 }

@@ -66,7 +66,6 @@ class Peers final : public MailRoute {
   [[nodiscard]] Status away(PartitionId partition) const override;
   void hold() override;
   void release() override;
-  [[nodiscard]] std::shared_ptr<SharedLoop> loop() override;
   /// This node is about to stop: the others hold back what is new for the process after this one.
   void drain();
   /// Ends all connections; `take` is not called any more.

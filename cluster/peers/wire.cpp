@@ -43,8 +43,6 @@ class CafWire final : public PeerWire {
     table_.end(connection, {Code::cancelled, "This node closed the connection."});
   }
 
-  [[nodiscard]] std::shared_ptr<SharedLoop> loop() override { return system_.loop().lease(); }
-
  private:
   const PeerWireOptions options_;
   WireTable table_;

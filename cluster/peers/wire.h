@@ -7,8 +7,7 @@
 // PeerNetwork, and given to the middleman then (`adopt`); nothing ever asks the middleman to connect or to accept by itself.
 //
 // On each connection both nodes have one typed actor (PeerActor). Its mailbox is emptied on the middleman's own thread, so a
-// packet reaches its handler without another hop. There is one such thread for all peers: handlers are short. Another thread
-// may stand in for it (wire_loop.h).
+// packet reaches its handler without another hop. There is one such thread for all peers: handlers are short.
 //
 // Connections are apart from each other, also those of one pair of nodes: a new one comes up whatever has become of the last
 // (wire_broker.h). What comes in is looked at before CAF reads it, and ends the connection if it is not what a node sends
@@ -19,7 +18,6 @@
 #include <memory>
 #include <vector>
 
-#include "actors/runtime/shared_loop.h"
 #include "storage/base/result.h"
 
 namespace engram {
@@ -28,8 +26,8 @@ namespace engram {
 using PacketBytes = std::vector<char>;
 
 struct PeerWireHandlers {
-  // One at a time, on the middleman's thread or on one that stands in for it, in the order in which things happen on a
-  // connection: up, packets, down; each connection that was adopted goes down once. They do not throw, and may use the wire.
+  // All on the middleman's thread, in the order in which things happen on a connection: up, packets, down; each connection
+  // that was adopted goes down once. They do not throw, and may use the wire.
   std::function<void(std::uint64_t connection)> up;
   std::function<void(std::uint64_t connection, PacketBytes packet)> packet;
   /// The connection is over: it was closed or lost, its peer was silent for too long, or it never came up.
@@ -58,8 +56,6 @@ class PeerWire {
   virtual void send(std::uint64_t connection, PacketBytes packet) = 0;
   /// Ends a connection, whatever waits to be sent; `down` follows. Any thread.
   virtual void close(std::uint64_t connection) = 0;
-  /// What the middleman's thread does: whoever has borrowed it calls handlers on its own thread.
-  [[nodiscard]] virtual std::shared_ptr<SharedLoop> loop() = 0;
 };
 
 }  // namespace engram

@@ -33,7 +33,7 @@ class WireMiddleman final : public caf::io::middleman {
   }
 
  private:
-  WireLoop loop_;
+  caf::io::network::default_multiplexer loop_;
 };
 
 }  // namespace
@@ -51,8 +51,8 @@ WireSystem::WireSystem() {
   system_ = std::make_unique<caf::actor_system>(config_);
 }
 
-WireLoop& WireSystem::loop() {
-  return static_cast<WireLoop&>(system_->middleman().backend());
+caf::io::network::default_multiplexer& WireSystem::loop() {
+  return static_cast<caf::io::network::default_multiplexer&>(system_->middleman().backend());
 }
 
 }  // namespace engram

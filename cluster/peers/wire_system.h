@@ -6,8 +6,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
-
-#include "cluster/peers/wire_loop.h"
+#include <caf/io/network/default_multiplexer.hpp>
 
 namespace engram {
 
@@ -19,7 +18,7 @@ class WireSystem {
   ~WireSystem() = default;
 
   caf::actor_system& actors() { return *system_; }
-  WireLoop& loop();
+  caf::io::network::default_multiplexer& loop();
 
  private:
   caf::actor_system_config config_;
