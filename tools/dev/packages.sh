@@ -10,7 +10,7 @@ set -euo pipefail
 
 run_packages=(
   libcapnp-0.9.2 libcaf-core0.17 libcaf-io0.17 liblmdb0 libzstd1 libroaring0 libabsl20220623
-  libspdlog1.10 libfmt9 libtomlplusplus3 libedit2 libprometheus-cpp-core1.0 libssl3
+  libfmt9 libtomlplusplus3 libedit2 libprometheus-cpp-core1.0 libssl3
   libmimalloc2.0
 )
 build_packages=(
