@@ -54,4 +54,9 @@ TEST_CASE("kills of one node after the other lose nothing and repeat nothing") {
   WARN(campaign.kills() << " kills, " << ledger.committed << " changes committed, " << ledger.failed << " refused, "
                         << ledger.unknown << " left without an answer, " << ledger.duplicates << " answered a second time");
   CHECK(ledger.committed > 200);
+  for (const Kill& kill : kills) {
+    if (!kill.point.starts_with("transaction.")) continue;
+    INFO("never reached: " << kill.point);
+    CHECK(campaign.points().contains(kill.point));
+  }
 }
