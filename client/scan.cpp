@@ -15,6 +15,7 @@ constexpr std::size_t max_waiting_pages = 2;
 /// What the sink, which lives with the RPC system, and the scanning function share.
 struct ScanState {
   std::deque<ScanPage> pages;
+  bool told_end = false;  // by the engine, behind all pages
   bool ended = false;
   CallError end;
   std::string end_cursor;
@@ -64,6 +65,7 @@ class Sink final : public schema::ScanSink::Server {
   kj::Promise<void> done(DoneContext context) override {
     auto params = context.getParams();
     state_->end_cursor = to_string(params.getCursor());
+    state_->told_end = true;
     state_->finish({Failure::answered, read(params.getError())});
     return kj::READY_NOW;
   }
@@ -86,7 +88,13 @@ kj::Promise<void> start(schema::Reader::Client reader, const ScanQuery& query, s
   call.setSink(kj::heap<Sink>(state));
   call.setTimeoutMs(timeout_ms);
   return call.send()
-      .then([state](auto&& response) { state->finish({Failure::answered, read(response.getError())}); },
+      .then(
+          [state](auto&& response) {
+            Status status = read(response.getError());
+            // Pages may be on their way still, and they would be missing.
+            if (status.ok() && !state->told_end) status = {Code::unavailable, "the engine ended the scan before its last page"};
+            state->finish({Failure::answered, std::move(status)});
+          },
             [state](kj::Exception&& error) { state->finish(classify(error)); })
       .eagerlyEvaluate(nullptr);
 }
@@ -112,6 +120,7 @@ struct Progress {
   kj::TimePoint deadline;    // of the next page
   WholeVertices counter = {};
   bool moved = false;        // in this attempt
+  bool complete = false;     // the last page was handed on: however the attempt ends, nothing is missing
 };
 
 /// One attempt: hands on pages until the scan ends.
@@ -122,6 +131,7 @@ Ended run_attempt(Client::Impl& client, Progress& scan, const std::function<bool
       auto page = state.take();
       scan.moved = true;
       scan.query.cursor = page.cursor;
+      scan.complete = page.cursor.empty();
       std::uint64_t whole = scan.counter.count(page);
       auto& limit = scan.query.limit;
       if (limit != 0) limit = std::max<std::uint64_t>(limit - std::min<std::uint64_t>(limit, whole), 1);
@@ -148,13 +158,16 @@ Result<std::string> Client::scan(const ScanQuery& first_query, const std::functi
     return on_page(page) && (wanted == 0 || seen < wanted);
   };
   std::function<bool(ScanPage&, std::uint64_t)> deliver = std::ref(delivered_all);
+  const SpaceId space = impl_->space().id;
   for (;;) {
     if (auto status = impl_->ensure_live(scan.deadline); !status.ok()) return status;
+    if (impl_->space().id != space)
+      return Status(Code::invalid_argument, "the client went to another space while it scanned this one");
     auto generation = impl_->live().generation;
     auto state = std::make_shared<ScanState>();
     scan.moved = false;
     try {
-      auto running = start(KJ_ASSERT_NONNULL(impl_->live().space).reader, scan.query, page_timeout_ms, state);
+      auto running = start(KJ_ASSERT_NONNULL(impl_->live().space).reader, scan.query, Impl::engine_ms(scan.deadline), state);
       if (run_attempt(*impl_, scan, deliver, page_timeout_ms, generation, *state) == Ended::by_caller)
         return scan.query.cursor;
     } catch (const kj::Exception& error) {
@@ -162,8 +175,10 @@ Result<std::string> Client::scan(const ScanQuery& first_query, const std::functi
     }
     const auto& [failure, status] = state->end;
     if (failure == Failure::lost) impl_->drop_live(generation);
+    if (scan.complete) return std::string();
     if (status.ok()) return state->end_cursor.empty() ? scan.query.cursor : state->end_cursor;
-    if (failure != Failure::lost && !is_passing(status.code())) return status;
+    bool early = Impl::is_early(status.code(), scan.deadline);  // of an attempt that had little time left for its first page
+    if (failure != Failure::lost && !is_passing(status.code()) && !early) return status;
     impl_->leave_for(status, generation);
     if (scan.moved) backoff = Backoff(impl_->options());
     if (!impl_->pause(backoff, scan.deadline)) return status;

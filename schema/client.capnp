@@ -302,7 +302,7 @@ struct ScanRequest {
 struct ScanPage {
   vertices @0 :List(Vertex);
   edges @1 :List(Edge);
-  cursor @2 :Data;                    # Goes on behind this page, also after a lost connection.
+  cursor @2 :Data;                    # Goes on behind this page, also after a lost connection. Empty: there are no more.
   edgesGoOn @3 :Bool;                 # The next page begins with more edges of this page's last vertex (or of the one
                                       # before, if it has none).
 }
@@ -336,6 +336,7 @@ interface Reader {
   degree @6 (request :DegreeRequest, timeoutMs :UInt32) -> (reply :DegreeReply);
   statistics @7 (timeoutMs :UInt32) -> (reply :StatisticsReply);
   scan @8 (request :ScanRequest, sink :ScanSink, timeoutMs :UInt32) -> (error :Err.Error);
-  # Returns when the sink's `done` was answered. The timeout bounds each page, not the whole scan.
+  # Returns when the sink's `done` was answered; with an error before, if the node stops. The timeout bounds each page, not the
+  # whole scan.
   getEdges @9 (request :GetEdgeRequest, timeoutMs :UInt32) -> (reply :GetEdgeReply);
 }

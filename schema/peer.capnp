@@ -61,6 +61,8 @@ struct HopRequest {
   hop @4 :Cli.Hop;                    # Its vertex filter is not looked at: it belongs to the next frontier.
   payload @5 :Payload;
   costProperty @6 :Text;              # For `property`.
+  maxBytes @7 :UInt64;                # What the rows may take, as the query may hold no more; over it the answer is limitExceeded
+                                      # with field "memory" and the partial size. 0: any amount.
   enum Payload {
     none @0;
     weights @1;

@@ -14,6 +14,8 @@ void RoundQuery::answered(QueryHost& host, std::uint64_t tag, PartitionId, const
     Status status = read_error(error);
     if (const std::string& name = seeds_fields_[tag - first_tag_]; status.field() == "seeds" && !name.empty())
       status = {status.code(), status.message(), name, status.limit()};
+    if (status.code() == Code::limit_exceeded && status.field() == "memory")  // a partition's share of it, in the middle of a hop
+      status = over_memory(held().bytes + answers_bytes_ + status.limit(), status.partial());
     return status.code() == Code::deadline_exceeded ? stopped(host, status) : fail(host, status);
   }
   place = answer;
@@ -45,13 +47,22 @@ void RoundQuery::gather(QueryHost& host, Step next) {
   for (Asked& one : asked) host.ask(one.partition, std::move(one.request), tag++);
 }
 
-/// With every answer, and so in the middle of a hop: one that comes upon a million neighbours is not gathered to its end.
+/// With every answer, and so in the middle of a hop: one that comes upon a million neighbours is not gathered to its end. And
+/// no partition answers with more than there is room for.
 Status RoundQuery::check_memory() const {
   if (context_.memory_bytes == 0) return {};
-  Held now = held();
-  std::size_t bytes = now.bytes + answers_bytes_;
-  if (bytes <= context_.memory_bytes) return {};
-  std::size_t vertices = now.vertices;
+  std::size_t bytes = held().bytes + answers_bytes_;
+  return bytes <= context_.memory_bytes ? Status() : over_memory(bytes, 0);
+}
+
+std::size_t RoundQuery::memory_left() const {
+  if (context_.memory_bytes == 0) return 0;
+  std::size_t bytes = held().bytes;
+  return bytes < context_.memory_bytes ? context_.memory_bytes - bytes : 1;
+}
+
+Status RoundQuery::over_memory(std::size_t bytes, std::uint64_t vertices_beside) const {
+  std::uint64_t vertices = held().vertices + vertices_beside;
   for (const Frame& answer : answers_) {
     if (!answer || !answer.read<schema::Answer>().isHop()) continue;
     auto hop = answer.read<schema::Answer>().getHop();
@@ -72,7 +83,8 @@ void RoundQuery::finish(QueryHost& host, Frame reply) {
 
 namespace {
 
-void fill_hop(schema::HopRequest::Builder request, const HopShape& shape) {
+void fill_hop(schema::HopRequest::Builder request, const HopShape& shape, std::size_t max_bytes) {
+  request.setMaxBytes(max_bytes);
   if (!is_empty(shape.admit)) request.setAdmit(shape.admit);
   request.setExpand(shape.expand);
   if (!shape.expand) return;
@@ -91,7 +103,7 @@ std::size_t RoundQuery::ask_hop(std::span<const std::uint64_t> frontier, const H
     auto request = builder.initHop();
     auto list = request.initFrontier(static_cast<unsigned>(frontier.size()));
     for (unsigned i = 0; i < list.size(); ++i) list.set(i, frontier[i]);
-    fill_hop(request, shape);
+    fill_hop(request, shape, memory_left());
   };
   return ask(VertexId{frontier.front()}.partition(), fill, frontier.size());
 }
@@ -108,7 +120,7 @@ Status RoundQuery::ask_seeds(const std::vector<schema::VertexRef::Reader>& refs,
     auto request = builder.initHop();
     auto list = request.initSeeds(static_cast<unsigned>(own.size()));
     for (unsigned i = 0; i < list.size(); ++i) list.setWithCaveats(i, refs[own[i]]);
-    fill_hop(request, shape);
+    fill_hop(request, shape, memory_left());
   };
   std::size_t first = asked_.size();
   positions = ask_each(std::move(by_partition), fill, 6);

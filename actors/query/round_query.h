@@ -154,6 +154,10 @@ class RoundQuery : public Query {
   std::vector<Asked> asked_;
   std::vector<std::string> seeds_fields_;  // of the requests that are under way
   [[nodiscard]] Status check_memory() const;
+  /// What the query may take beside what it holds, at the start of a round; 0: any amount.
+  [[nodiscard]] std::size_t memory_left() const;
+  /// `bytes`: what it holds, or would with what it came upon.
+  [[nodiscard]] Status over_memory(std::size_t bytes, std::uint64_t vertices_beside) const;
 
   std::vector<Frame> answers_;
   std::size_t answers_bytes_ = 0;

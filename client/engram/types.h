@@ -217,7 +217,7 @@ struct ScanQuery {
 struct ScanPage {
   std::vector<Vertex> vertices;
   std::vector<Edge> edges;
-  std::string cursor;   // goes on behind this page
+  std::string cursor;   // goes on behind this page; empty: there are no more
   bool edges_go_on = false;   // the next page begins with more edges of the last vertex
 };
 

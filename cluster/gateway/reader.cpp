@@ -161,6 +161,10 @@ struct ScanRun {
   schema::ScanRequest::Reader request() { return message.getRoot<schema::ScanRequest>().asReader(); }
 };
 
+Status node_stops_status() {
+  return {Code::unavailable, "The node is shutting down; go on from the cursor at another one."};
+}
+
 kj::Promise<void> ReaderServer::scan(ScanContext context) {
   auto scope = kj::heap<CallScope>(kj::addRef(*rights_), Operation::scan);
   auto params = context.getParams();
@@ -183,16 +187,18 @@ kj::Promise<void> ReaderServer::scan(ScanContext context) {
   // A scan is in flight for as long as its client likes, and a node that stops cannot wait for that. It ends between any two
   // steps: a page that the client has not got is not behind the cursor that it goes on with.
   GatewayLoop& loop = rights_->connection().loop;
-  auto node_stops = loop.stopping().then([run] {
-    run->status = Status(Code::unavailable, "The node is shutting down; go on from the cursor at another one.");
-  });
+  auto node_stops = loop.stopping().then([run] { run->status = node_stops_status(); });
   return scan_pages(run).exclusiveJoin(kj::mv(node_stops)).then([context, run, &loop]() mutable {
     if (!run->status.ok()) write_error(run->status, context.getResults().initError());
     auto done = run->sink.doneRequest();
     if (!run->status.ok()) write_error(run->status, done.initError());
     done.setCursor(run->request().getCursor());
-    // In flight until the sink has answered.
-    return done.send().ignoreResult().exclusiveJoin(loop.stopping()).then([run] { run->scope->ended(run->status.code()); });
+    // In flight until the sink has answered: pages wait before it, and who hears of no error has got them all.
+    auto answered = done.send().ignoreResult().then([] { return true; });
+    return answered.exclusiveJoin(loop.stopping().then([] { return false; })).then([context, run](bool all) mutable {
+      if (!all && run->status.ok()) write_error(node_stops_status(), context.getResults().initError());
+      run->scope->ended(run->status.code());
+    });
   });
 }
 

@@ -107,7 +107,7 @@ struct FakeReader final : schema::Reader::Server {
     return kj::READY_NOW;
   }
 
-  /// Ten vertices a page; the cursor is the last key.
+  /// Ten vertices a page; the cursor is the last key, and empty if there are no more.
   kj::Promise<void> scan(ScanContext context) override {
     auto request = context.getParams().getRequest();
     auto cursor = request.getCursor();
@@ -127,8 +127,12 @@ struct FakeReader final : schema::Reader::Server {
       engine.cut_connections();
       return kj::NEVER_DONE;
     }
+    if (engine.scan_return_after_pages != 0 && sent == engine.scan_return_after_pages) {
+      engine.scan_return_after_pages = 0;
+      return kj::READY_NOW;
+    }
     auto begin = engine.vertices.upper_bound(from);
-    if (begin == engine.vertices.end()) return sink.doneRequest().send().ignoreResult();
+    if (begin == engine.vertices.end() || (sent > 0 && from.empty())) return sink.doneRequest().send().ignoreResult();
     auto call = sink.pageRequest();
     auto page = call.initPage();
     unsigned size = 0;
@@ -140,6 +144,7 @@ struct FakeReader final : schema::Reader::Server {
       list[i].setKey(at->first.c_str());
       from = at->first;
     }
+    if (at == engine.vertices.end()) from.clear();
     page.setCursor({reinterpret_cast<const kj::byte*>(from.data()), from.size()});
     return call.send().then([this, sink, from, sent]() mutable { return send_pages(sink, from, sent + 1); });
   }

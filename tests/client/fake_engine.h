@@ -69,6 +69,7 @@ struct FakeEngine {
   std::uint64_t default_space = 0;    // the id of the space "default"
   int late_ms = 0;
   int scan_cut_after_pages = 0;       // cut the connection behind so many pages, once
+  int scan_return_after_pages = 0;    // return behind so many pages, without the sink's `done`, once
   bool read_only = false;
   std::uint32_t max_command_bytes = 4 * 1024 * 1024;
   std::map<std::string, std::vector<std::string>> vertices;             // key -> labels

@@ -253,6 +253,36 @@ TEST_CASE("a scan is resumed behind its last page, and every vertex comes once")
   CHECK(*cursor == "v119");
 }
 
+TEST_CASE("a scan whose connection or whose call ends early, wherever that is, brings every vertex once") {
+  for (int pages = 1; pages <= 10; ++pages)
+    for (bool is_cut : {true, false}) {
+      INFO((is_cut ? "cut" : "returned") << " behind page " << pages << " of 10");
+      Setup setup;
+      for (int i = 100; i < 195; ++i) setup.engine.vertices["v" + std::to_string(i)] = {};
+      (is_cut ? setup.engine.scan_cut_after_pages : setup.engine.scan_return_after_pages) = pages;
+      auto client = setup.client();
+      std::multiset<std::string> keys;
+      auto end = client.scan({}, [&](ScanPage& page) {
+        for (const auto& vertex : page.vertices) keys.insert(vertex.key);
+        return true;
+      });
+      INFO(end.status().message());
+      REQUIRE(end.ok());
+      CHECK(end->empty());
+      CHECK(keys.size() == 95);
+      CHECK(std::set<std::string>(keys.begin(), keys.end()).size() == 95);
+    }
+}
+
+TEST_CASE("a scan does not go on in another space") {
+  Setup setup;
+  for (int i = 100; i < 195; ++i) setup.engine.vertices["v" + std::to_string(i)] = {};
+  setup.engine.scan_cut_after_pages = 3;
+  auto client = setup.client();
+  auto end = client.scan({}, [&](ScanPage&) { return client.use_space("mine").ok(); });
+  CHECK(end.status().code() == Code::invalid_argument);
+}
+
 TEST_CASE("two clients live in one thread") {
   Setup setup;
   auto first = setup.client();

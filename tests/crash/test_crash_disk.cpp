@@ -11,6 +11,7 @@
 
 #include "tests/crash/crash_campaign.h"
 #include "tests/support/patient_client.h"
+#include "tests/support/skip.h"
 #include "tests/support/small_volume.h"
 
 using namespace engram;
@@ -154,10 +155,7 @@ TEST_CASE("fdatasync that fails stops the engine, and loses nothing that was ack
   std::string libraries;
   for (const char* name : {"fiu_run_preload.so", "fiu_posix_preload.so"}) {
     std::string path = std::string(fiu_directory) + "/" + name;
-    if (!std::filesystem::exists(path)) {
-      WARN("skipped: " << path << " is missing (package fiu-utils)");
-      return;
-    }
+    if (!std::filesystem::exists(path)) return skip_case(path + " is missing (package fiu-utils)");
     libraries += " " + path;
   }
   CrashCampaign campaign({17, 3, {"--cluster-partitions", "3"}});
@@ -178,10 +176,7 @@ TEST_CASE("fdatasync that fails stops the engine, and loses nothing that was ack
 TEST_CASE("A full volume refuses writes and goes on reading; with room again it goes on by itself") {
   TemporaryDirectory directory;
   SmallVolume volume(directory.path(), "size=24m");
-  if (!volume.mounted()) {
-    WARN("skipped: a file system in memory cannot be mounted here");
-    return;
-  }
+  if (!volume.mounted()) return skip_case(SmallVolume::no_right);
   std::vector<std::string> flags{"--cluster-partitions", "2"};
   SECTION("the log is what does not fit") {
     flags.insert(flags.end(), {"--warm-write-back-after-ms", "1h"});
@@ -198,10 +193,7 @@ TEST_CASE("A full volume refuses writes and goes on reading; with room again it 
 TEST_CASE("A killed engine starts on a full volume: its spare segments make room for what its log has to copy") {
   TemporaryDirectory directory;
   SmallVolume volume(directory.path(), "size=32m");
-  if (!volume.mounted()) {
-    WARN("skipped: a file system in memory cannot be mounted here");
-    return;
-  }
+  if (!volume.mounted()) return skip_case(SmallVolume::no_right);
   CrashCampaign campaign({8, 0, {"--cluster-partitions", "2", "--warm-write-back-after-ms", "1h"}, directory / "data"});
   Filler filler(campaign);
   for (int i = 0; i < 4; ++i) REQUIRE(filler.put().ok());

@@ -31,7 +31,7 @@ constexpr bool sanitized_build = false;
 constexpr int first_spaces = 200;  // before memory is looked at
 constexpr std::size_t calls_in_flight = 500;
 constexpr std::uint64_t most_bytes = std::uint64_t{100} << 20;
-constexpr std::int64_t longest_start_ms = 60'000;  // a second here; and not what replaying one space after the other takes
+constexpr std::int64_t longest_start_ms = 10'000;  // a second here
 
 using Clock = std::chrono::steady_clock;
 
@@ -153,8 +153,8 @@ TEST_CASE("100,000 empty spaces cost less than 100 MB, and are there after kill 
   WARN(many << " spaces: " << took_ms << " ms to create, resident " << (before >> 20) << " MiB before and "
             << (after >> 20) << " MiB with them, " << (restarted >> 20) << " MiB after a restart that took " << start_ms
             << " ms");
-  CHECK(start_ms < longest_start_ms);
   if (!sanitized) {
+    CHECK(start_ms < longest_start_ms);
     CHECK(after < before + most_bytes);
     CHECK(restarted < before + most_bytes);
   }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Data directories as released versions wrote them, and the check that this version opens them.
 
-    golden.py check PROGRAM            every folder vN here: verified, opened, compared with its graph, verified again
-    golden.py make PROGRAM vN          writes the folder anew; a folder of a released version is never made again
+    golden.py check PROGRAM            every folder here: verified, opened, compared with its graph, verified again
+    golden.py make PROGRAM vN          writes the folder of one engine anew; that of a released version is never made again
+    golden.py make PROGRAM clusterN    the same of a cluster of three
 
-A folder has data.tar.xz (the data directory after a kill: a sealed segment of the log, an open one, two warm stores that
-are older than the log) and, for every space, the graph as `engram export` says it.
+A folder has data.tar.xz (the data directories after a kill: of every node a sealed segment of the log, an open one, and warm
+stores that are older than the log) and, for every space, the graph as `engram export` says it.
 """
 
 import json
@@ -17,10 +18,10 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE.parents[1] / "tools" / "dev"))
+import cluster_process  # noqa: E402
 import engine_process  # noqa: E402
 
-FLAGS = ("--cluster-partitions", "2", "--log-segment-bytes", "1MiB", "--log-spare-segments", "0",
-         "--warm-initial-map-bytes", "1MiB", "--hot-bytes", "64MiB")
+SMALL = ("--log-segment-bytes", "1MiB", "--log-spare-segments", "0", "--warm-initial-map-bytes", "1MiB")
 SPACES = ("default", "notes")
 COUNT = 24
 
@@ -64,24 +65,59 @@ def without_owner(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return None if entry.name.endswith((".sock", "LOCK")) else entry
 
 
+class Golden:
+    """The engine, or all nodes, of one folder here; their data directories are in another one."""
+
+    def __init__(self, program: str, version: str, data: pathlib.Path):
+        if version.startswith("cluster"):
+            self.engines = cluster_process.Cluster(program, data, 3, 6).engines
+        else:
+            self.engines = [engine_process.Engine(program, data / "data", "--cluster-partitions", "2", "--hot-bytes", "64MiB")]
+
+    @property
+    def first(self) -> engine_process.Engine:
+        return self.engines[0]
+
+    def start(self) -> None:
+        for engine in self.engines:
+            engine.launch(*SMALL)
+        for engine in self.engines:
+            engine.wait_ready()
+
+    def stop(self) -> None:
+        for engine in self.engines:
+            engine.terminate()
+        for engine in self.engines:
+            engine.stop()
+
+    def kill(self) -> None:
+        for engine in self.engines:
+            if engine.process is not None:
+                engine.kill()
+
+    def verify(self) -> list[dict]:
+        """Raises if `engram verify` finds anything."""
+        return [json.loads(engine.verify()) for engine in self.engines]
+
+
 def make(program: str, version: str) -> None:
     folder = HERE / version
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        data = pathlib.Path(temporary) / "data"
-        engine = engine_process.Engine(program, data)
+        golden = Golden(program, version, pathlib.Path(temporary))
         try:
-            engine.start(*FLAGS)
-            write_first_part(engine)
-            engine.stop()
-            engine.start(*FLAGS)
-            write_second_part(engine)
+            golden.start()
+            write_first_part(golden.first)
+            golden.stop()
+            golden.start()
+            write_second_part(golden.first)
             for space in SPACES:
-                (folder / f"{space}.jsonl").write_text("\n".join(export(engine, space)) + "\n")
+                (folder / f"{space}.jsonl").write_text("\n".join(export(golden.first, space)) + "\n")
         finally:
-            engine.kill()
+            golden.kill()
         with tarfile.open(folder / "data.tar.xz", "w:xz") as archive:
-            archive.add(data, "data", filter=without_owner)
+            for engine in golden.engines:
+                archive.add(engine.data, engine.data.name, filter=without_owner)
     print(f"{folder}: {(folder / 'data.tar.xz').stat().st_size} bytes")
 
 
@@ -99,37 +135,32 @@ def differences(version: str, space: str, expected: list[str], found: list[str])
             [f"{version}, space {space}: unexpected {line}" for line in found if line not in expected])
 
 
-def verified(engine: engine_process.Engine) -> dict:
-    """Raises if `engram verify` finds anything."""
-    return json.loads(engine.verify())
-
-
 def check_version(program: str, folder: pathlib.Path) -> list[str]:
     with tempfile.TemporaryDirectory() as temporary:
         with tarfile.open(folder / "data.tar.xz") as archive:
             archive.extractall(temporary)
-        engine = engine_process.Engine(program, pathlib.Path(temporary) / "data")
-        wrong = []
-        if verified(engine)["log"]["replayed"] == 0:
-            wrong.append(f"{folder.name}: nothing was replayed, so the open segment was not read")
-        engine.start("--warm-initial-map-bytes", "1MiB")
+        golden = Golden(program, folder.name, pathlib.Path(temporary))
+        wrong = [f"{folder.name}: nothing was replayed, so the open segment was not read"
+                 for found in golden.verify() if found["log"]["replayed"] == 0]
         try:
+            golden.start()
             for space in SPACES:
                 expected = (folder / f"{space}.jsonl").read_text().splitlines()
-                wrong += differences(folder.name, space, expected, export(engine, space))
+                wrong += differences(folder.name, space, expected, export(golden.first, space))
+            golden.stop()
         finally:
-            engine.stop()
-        after = verified(engine)["graph"]
+            golden.kill()
+        graphs = [found["graph"] for found in golden.verify()]
     lines = sum(len((folder / f"{space}.jsonl").read_text().splitlines()) for space in SPACES)
-    if after["vertices"] + after["edges"] != lines:
-        wrong.append(f"{folder.name}: verify counts {after}, and the graph has {lines} vertices and edges")
+    if sum(graph["vertices"] + graph["edges"] for graph in graphs) != lines:
+        wrong.append(f"{folder.name}: verify counts {graphs}, and the graph has {lines} vertices and edges")
     return wrong
 
 
 def check(program: str) -> int:
-    folders = sorted(HERE.glob("v*/"))
+    folders = sorted(data.parent for data in HERE.glob("*/data.tar.xz"))
     wrong = [line for folder in folders for line in check_version(program, folder)]
-    print("\n".join(wrong) or f"{len(folders)} versions open as they were written")
+    print("\n".join(wrong) or f"{len(folders)} folders open as they were written")
     return 1 if wrong or not folders else 0
 
 

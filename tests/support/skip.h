@@ -6,7 +6,7 @@
 namespace engram::test {
 
 /// Says on standard output that the running test case is skipped, and why; the case has to return then. A program whose cases were
-/// all skipped ends with a code of its own, which ctest counts as skipped, and tools/test tells (SKIP_RETURN_CODE in cmake).
+/// all skipped ends with a code of its own, which ctest counts as skipped (SKIP_RETURN_CODE in cmake). tools/test tells every case.
 void skip_case(const std::string& why);
 
 }  // namespace engram::test

@@ -21,6 +21,7 @@ class SmallVolume {
   SmallVolume(const SmallVolume&) = delete;
   SmallVolume& operator=(const SmallVolume&) = delete;
 
+  static constexpr const char* no_right = "there is no right to mount a file system in memory here";
   /// False: the test has no right to mount.
   [[nodiscard]] bool mounted() const { return mounted_; }
   void resize(const char* size) { remount(0, size); }

@@ -3,6 +3,8 @@
 script=$(realpath "$0")
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top"
+# What somebody exported for a cluster of their own is not for the engines that these scripts start.
+unset ENGRAM_SERVER ENGRAM_SPACE ENGRAM_CA ENGRAM_CERT ENGRAM_KEY ENGRAM_TOKEN_FILE
 export NINJA_STATUS='[%f/%t %es] '
 
 say() { printf '\n== %s\n' "$*"; }

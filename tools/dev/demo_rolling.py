@@ -180,6 +180,7 @@ def read_arguments() -> argparse.Namespace:
 def main() -> int:
     arguments = read_arguments()
     if arguments.check:
+        find_graph(arguments.graph)  # before anything is installed or compiled for it
         return 0
     end_on_signals()
     folder = TOP / "build"

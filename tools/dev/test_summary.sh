@@ -6,6 +6,12 @@ failed=0
 skipped=0
 failures=() # what failed, by name
 skips=()
+skipped_cases=() # of tests whose other cases ran, too
+
+# The cases that tests/support/skip.h skipped, by ctest's own log of all that tests print.
+note_skipped_cases() {
+  [[ ! -f $1 ]] || mapfile -t -O "${#skipped_cases[@]}" skipped_cases < <(sed -n 's/^skipped: //p' "$1")
+}
 
 # Counts what ctest reported in its log.
 count_ctest() {
@@ -63,6 +69,7 @@ ended_well() {
 # Names what was skipped and what failed; the last line is N passed, N failed, N skipped. False: something failed, or nothing ran.
 print_summary() {
   [[ $skipped -eq 0 ]] || printf '\nSkipped: %s\n' "${skips[*]}"
+  [[ ${#skipped_cases[@]} -eq 0 ]] || printf 'Skipped case: %s\n' "${skipped_cases[@]}"
   [[ $failed -eq 0 ]] || printf '\nFailed: %s\n' "${failures[@]}"
   printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
   [[ $failed -eq 0 && $((passed + skipped)) -gt 0 ]]

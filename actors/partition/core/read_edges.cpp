@@ -152,6 +152,7 @@ Status PartitionRead::plan_hop(schema::HopRequest::Reader request, HopPlan& plan
   if (request.getExpand()) plan.sides = sides_of(step.getDirection());
   if (step.getLimitPerVertex() != 0) plan.most = step.getLimitPerVertex();
   plan.cost_property = graph_.dictionary().find(text_of(request.getCostProperty()));
+  if (request.getMaxBytes() != 0) plan.max_rows_bytes = request.getMaxBytes();
   return {};
 }
 
@@ -170,7 +171,7 @@ Status PartitionRead::resolve_seeds(capnp::List<schema::VertexRef>::Reader seeds
   return {};
 }
 
-void PartitionRead::walk(const HopPlan& plan, LocalId id, HopRows& rows) {
+bool PartitionRead::walk(const HopPlan& plan, LocalId id, HopRows& rows) {
   bool admitted = true;
   if (!plan.admit.empty()) {
     HotVertex* hot = head_of(id);
@@ -191,9 +192,11 @@ void PartitionRead::walk(const HopPlan& plan, LocalId id, HopRows& rows) {
       if (plan.payload == schema::HopRequest::Payload::PROPERTY)
         rows.numbers.push_back(
             number_of(entry, plan.cost_property).value_or(std::numeric_limits<double>::quiet_NaN()));
+      if (rows.bytes() > plan.max_rows_bytes) return false;
     }
   }
   rows.ends.push_back(static_cast<std::uint32_t>(rows.neighbours.size()));
+  return rows.bytes() <= plan.max_rows_bytes;
 }
 
 void PartitionRead::hop(schema::HopRequest::Reader request, Answer answer) {
@@ -209,7 +212,11 @@ void PartitionRead::hop(schema::HopRequest::Reader request, Answer answer) {
   }
   HopRows rows;
   rows.ends.reserve(frontier.size());
-  for (std::uint64_t vertex : frontier) walk(plan, VertexId{vertex}.local(), rows);
+  for (std::uint64_t vertex : frontier)
+    if (!walk(plan, VertexId{vertex}.local(), rows))
+      return fail(answer, Status(Code::limit_exceeded, "The hop comes upon more than the query may hold.", "memory",
+                                 plan.max_rows_bytes)
+                              .with_partial(rows.neighbours.size()));
   reply.setEnds({rows.ends.data(), rows.ends.size()});
   reply.setNeighbours({rows.neighbours.data(), rows.neighbours.size()});
   if (!rows.numbers.empty()) reply.setNumbers({rows.numbers.data(), rows.numbers.size()});

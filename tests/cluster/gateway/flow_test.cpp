@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <future>
 #include <mutex>
 
 #include "tests/cluster/gateway/raw_connection.h"
@@ -282,6 +283,31 @@ TEST_CASE("a scan that is dropped ends, whatever its sink does, and its connecti
   CHECK(session.has("ada"));
   CHECK(comes_true([&] { return engine.calls_in_flight() == 0; }));
   CHECK(cancelled_calls(engine, Operation::scan) == 1);
+}
+
+TEST_CASE("a scan whose sink has not said that it got all does not end well when the node stops") {
+  struct LateSink final : schema::ScanSink::Server {
+    std::promise<void>& asked;
+    explicit LateSink(std::promise<void>& to_set) : asked(to_set) {}
+    kj::Promise<void> page(PageContext) override { return kj::READY_NOW; }
+    kj::Promise<void> done(DoneContext) override {
+      asked.set_value();
+      return kj::NEVER_DONE;
+    }
+  };
+  RunningEngine engine;
+  std::promise<void> asked;
+  auto scan = std::async(std::launch::async, [&] {
+    RpcSession session(engine);
+    session.put("ada");
+    auto call = session.reader().scanRequest();
+    call.initRequest();
+    call.setSink(kj::heap<LateSink>(asked));
+    return client::read(call.send().wait(session.wait_scope()).getError());
+  });
+  asked.get_future().wait();
+  engine.stop();  // on the thread that started it
+  CHECK(scan.get().code() == Code::unavailable);
 }
 
 TEST_CASE("a change whose call is dropped goes on") {

@@ -76,6 +76,29 @@ TEST_CASE("a graph on two or three nodes is answered by each of them as by a sin
   }
 }
 
+TEST_CASE("an expansion that may not hold what it comes upon ends in the middle of a hop, whichever nodes it is over") {
+  ClusterProcesses cluster(3, {"--cluster-partitions", "6", "--limits-query-memory-bytes", "1MiB"});
+  cluster.start_all();
+  auto client = cluster.connect(cluster.servers());
+  constexpr int edges = 200'000, at_once = 10'000;
+  REQUIRE(client.submit(Batch().put_vertex("hub")).committed());
+  for (int i = 0; i < edges; i += at_once) {
+    Batch batch;
+    for (int rank = i; rank < i + at_once; ++rank) batch.link("hub", "LIKES", "hub", {.rank = rank});
+    REQUIRE(client.submit(batch, 60'000).committed());
+  }
+  for (unsigned node = 0; node < 3; ++node) {
+    INFO("by way of node " << node);
+    auto found = cluster.connect(cluster.server(node)).expand({.seeds = {"hub"}, .hops = {{}}}, 60'000);
+    CHECK(found.status().code() == Code::limit_exceeded);
+    CHECK(found.status().field() == "memory");
+    CHECK(found.status().limit() == std::uint64_t{1} << 20);
+    // A number of eight bytes for each edge: more of them than that are not gathered.
+    CHECK(found.status().partial() > 100'000);
+    CHECK(found.status().partial() < 140'000);
+  }
+}
+
 TEST_CASE("a query over a node that stands still ends with its time, and the next one is whole again") {
   ClusterProcesses cluster(3);
   cluster.start_all();
@@ -91,8 +114,13 @@ TEST_CASE("a query over a node that stands still ends with its time, and the nex
   REQUIRE(whole.ok());
   REQUIRE(whole->exceeded == client::Limit::none);
 
+  std::string of_third;
+  for (int i = 0; of_third.empty(); ++i)
+    if (std::string key = "v" + std::to_string(i); client.owner_of(key).value % 3 == 1) of_third = key;
   cluster.engine(2).send_signal(SIGSTOP);
   auto cut = client.expand(query, 1'500);
+  // Who waits for the node that stands still holds up nobody who asks another one.
+  for (int i = 0; i < 200; ++i) REQUIRE(client.get(of_third, {}, 1'000).ok());
   cluster.engine(2).send_signal(SIGCONT);
   // What it has, and that it is not all; or that there was no time. Never less as if it were all.
   if (cut.ok()) {

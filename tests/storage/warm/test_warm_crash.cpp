@@ -12,6 +12,7 @@
 
 #include "storage/base/failpoint.h"
 #include "tests/storage/warm/warm_script.h"
+#include "tests/support/skip.h"
 #include "tests/support/small_volume.h"
 
 using namespace engram;
@@ -165,10 +166,7 @@ TEST_CASE("a commit that fails leaves nothing behind, and the same changes go th
 TEST_CASE("a full volume: a clear error, reads go on, and writes too as soon as there is room") {
   TemporaryDirectory directory;
   SmallVolume volume(directory.path(), "size=4m");
-  if (!volume.mounted()) {
-    WARN("skipped: mounting a tmpfs is not permitted");
-    return;
-  }
+  if (!volume.mounted()) return skip_case(SmallVolume::no_right);
   WarmOptions options{directory / "store", std::size_t{1} << 20};
   auto store = open_store(options);
   Status error;
@@ -195,10 +193,7 @@ TEST_CASE("a full volume: a clear error, reads go on, and writes too as soon as 
 TEST_CASE("a full volume: a store opens and reads, a new one is refused and can be made later") {
   TemporaryDirectory directory;
   SmallVolume volume(directory.path(), "size=4m");
-  if (!volume.mounted()) {
-    WARN("skipped: mounting a tmpfs is not permitted");
-    return;
-  }
+  if (!volume.mounted()) return skip_case(SmallVolume::no_right);
   WarmOptions options{directory / "store", std::size_t{1} << 20};
   auto store = open_store(options);
   std::ofstream(directory / "filler") << std::string(500'000, 'f');

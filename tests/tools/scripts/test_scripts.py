@@ -81,6 +81,12 @@ class EndOfTheTests(unittest.TestCase):
         self.assertIn("Skipped: three\n", good.stdout)
         self.assertNotIn("three ran", good.stdout)
 
+    def test_skipped_cases_are_told_though_their_test_passed(self):
+        log = self.folder / "LastTest.log"
+        log.write_text("All tests passed\nskipped: a full disk: there is no right to mount\n")
+        self.assertEqual(self.call('passed=1; note_skipped_cases "$1"; note_skipped_cases /nowhere; print_summary', log).stdout.splitlines(),
+                         ["Skipped case: a full disk: there is no right to mount", "", "1 passed, 0 failed, 0 skipped"])
+
     def test_failed_tests_are_named_and_shown(self):
         bad = self.summary(self.log_of_ctest(one=0, two=1, three=77, four=2))
         self.assertEqual(bad.returncode, 1)
