@@ -159,6 +159,7 @@ Result<std::string> Client::scan(const ScanQuery& first_query, const std::functi
   };
   std::function<bool(ScanPage&, std::uint64_t)> deliver = std::ref(delivered_all);
   const SpaceId space = impl_->space().id;
+  Status told;  // why an engine did not go on, since the last page: says more than that the time is over
   for (;;) {
     if (auto status = impl_->ensure_live(scan.deadline); !status.ok()) return status;
     if (impl_->space().id != space)
@@ -177,8 +178,11 @@ Result<std::string> Client::scan(const ScanQuery& first_query, const std::functi
     if (failure == Failure::lost) impl_->drop_live(generation);
     if (scan.complete) return std::string();
     if (status.ok()) return state->end_cursor.empty() ? scan.query.cursor : state->end_cursor;
+    if (scan.moved) told = {};
+    if (failure == Failure::late && !told.ok()) return told;
     bool early = Impl::is_early(status.code(), scan.deadline);  // of an attempt that had little time left for its first page
     if (failure != Failure::lost && !is_passing(status.code()) && !early) return status;
+    if (failure == Failure::answered) told = status;
     impl_->leave_for(status, generation);
     if (scan.moved) backoff = Backoff(impl_->options());
     if (!impl_->pause(backoff, scan.deadline)) return status;

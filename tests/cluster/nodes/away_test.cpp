@@ -82,7 +82,7 @@ TEST_CASE("what needs a node that is away says which node and partition, since w
       {{"--timeout", "1s", "expand", key}, 3, partition},
       {{"--timeout", "1s", "put", key}, 5, partition},
       {{"--timeout", "1s", "scan"}, 3, "is on the node engram-2"},
-      {{"--timeout", "1s", "export"}, 3, "is on the node engram-2"},
+      {{"--timeout", "1s", "export", "-o", "-"}, 3, "is on the node engram-2"},
       {{"--timeout", "1s", "stats"}, 3, "is on the node engram-2"},
       {{"--space", space, "get", "ada"}, 3, "is on the node engram-2"},
       {{"space", "list"}, 3, "is on the node engram-2"}};
