@@ -95,7 +95,7 @@ kj::Promise<void> start(schema::Reader::Client reader, const ScanQuery& query, s
             if (status.ok() && !state->told_end) status = {Code::unavailable, "the engine ended the scan before its last page"};
             state->finish({Failure::answered, std::move(status)});
           },
-            [state](kj::Exception&& error) { state->finish(classify(error)); })
+          [state](kj::Exception&& error) { state->finish(classify(error)); })
       .eagerlyEvaluate(nullptr);
 }
 

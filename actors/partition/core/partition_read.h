@@ -70,7 +70,7 @@ class PartitionRead {
     std::uint32_t most = ~std::uint32_t{0};    // edges of one vertex
     schema::HopRequest::Payload payload = schema::HopRequest::Payload::NONE;
     std::optional<NameId> cost_property;
-    std::size_t max_rows_bytes = ~std::size_t{0};
+    std::size_t most_rows = ~std::size_t{0};   // of all vertices together
   };
   /// What it found: the edges of the frontier's vertices one after the other, and where each vertex's end.
   struct HopRows {
@@ -78,15 +78,11 @@ class PartitionRead {
     std::vector<std::uint32_t> ends;
     std::vector<std::uint64_t> neighbours;
     std::vector<double> numbers;               // the payload, if there is one
-
-    [[nodiscard]] std::size_t bytes() const {
-      return neighbours.size() * sizeof(std::uint64_t) + numbers.size() * sizeof(double) + ends.size() * sizeof(std::uint32_t);
-    }
   };
   Status plan_hop(schema::HopRequest::Reader request, HopPlan& plan);
   /// Error: there is no such vertex. One that is missing or locked is left out.
   Status resolve_seeds(capnp::List<schema::VertexRef>::Reader seeds, std::vector<std::uint64_t>& ids);
-  /// False: the rows are more than they may be.
+  /// False: there are more rows than there may be.
   bool walk(const HopPlan& plan, LocalId id, HopRows& rows);
   std::optional<EdgeEntry> best_between(const Adjacency& edges, VertexId target, const CompiledEdgeFilter& filter,
                                         const std::function<double(const EdgeEntry&)>& cost_of);

@@ -152,7 +152,8 @@ Status PartitionRead::plan_hop(schema::HopRequest::Reader request, HopPlan& plan
   if (request.getExpand()) plan.sides = sides_of(step.getDirection());
   if (step.getLimitPerVertex() != 0) plan.most = step.getLimitPerVertex();
   plan.cost_property = graph_.dictionary().find(text_of(request.getCostProperty()));
-  if (request.getMaxBytes() != 0) plan.max_rows_bytes = request.getMaxBytes();
+  std::size_t row_bytes = sizeof(std::uint64_t) + (plan.payload == schema::HopRequest::Payload::NONE ? 0 : sizeof(double));
+  if (request.getMaxBytes() != 0) plan.most_rows = request.getMaxBytes() / row_bytes;
   return {};
 }
 
@@ -192,11 +193,11 @@ bool PartitionRead::walk(const HopPlan& plan, LocalId id, HopRows& rows) {
       if (plan.payload == schema::HopRequest::Payload::PROPERTY)
         rows.numbers.push_back(
             number_of(entry, plan.cost_property).value_or(std::numeric_limits<double>::quiet_NaN()));
-      if (rows.bytes() > plan.max_rows_bytes) return false;
+      if (rows.neighbours.size() > plan.most_rows) return false;
     }
   }
   rows.ends.push_back(static_cast<std::uint32_t>(rows.neighbours.size()));
-  return rows.bytes() <= plan.max_rows_bytes;
+  return true;
 }
 
 void PartitionRead::hop(schema::HopRequest::Reader request, Answer answer) {
@@ -215,7 +216,7 @@ void PartitionRead::hop(schema::HopRequest::Reader request, Answer answer) {
   for (std::uint64_t vertex : frontier)
     if (!walk(plan, VertexId{vertex}.local(), rows))
       return fail(answer, Status(Code::limit_exceeded, "The hop comes upon more than the query may hold.", "memory",
-                                 plan.max_rows_bytes)
+                                 request.getMaxBytes())
                               .with_partial(rows.neighbours.size()));
   reply.setEnds({rows.ends.data(), rows.ends.size()});
   reply.setNeighbours({rows.neighbours.data(), rows.neighbours.size()});
