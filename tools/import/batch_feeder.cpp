@@ -196,8 +196,13 @@ Status BatchFeeder::reject(const RowError& error, std::string_view raw) {
 Status BatchFeeder::send(Piece piece) {
   if (piece.rows.rows.empty()) return {};
   auto note_keys = [&] {
+    constexpr std::size_t ahead = 8;
+    const std::vector<Row>& rows = piece.rows.rows;
     bool waits_for_others = false;
-    for (const Row& row : piece.rows.rows) waits_for_others |= keys_.add(row.identity, submitted_ + 1, settled());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (i + ahead < rows.size()) keys_.prefetch(rows[i + ahead].identity);
+      waits_for_others |= keys_.add(rows[i].identity, submitted_ + 1, settled());
+    }
     return waits_for_others;
   };
   if (note_keys()) {

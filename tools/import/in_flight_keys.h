@@ -26,6 +26,9 @@ class InFlightKeys {
     return in_flight_elsewhere;
   }
 
+  /// Of one that is to be added soon: the table is larger than the caches near the core.
+  void prefetch(std::uint64_t identity) const { __builtin_prefetch(&slots_[identity & (slots_.size() - 1)], 1); }
+
  private:
   static constexpr std::size_t initial_slots = std::size_t{1} << 16;
 
