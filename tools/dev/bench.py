@@ -226,17 +226,21 @@ def measure_tenfold(small: Bench, edges: pathlib.Path) -> None:
 
 # --- The whole
 
+def run_rows(bench: Bench, chosen: list[str], memory_bar_megabytes: int) -> None:
+    for name in [name for name in chosen if name in READ_ONLY]:
+        ROWS[name](bench)
+    add_memory(bench, memory_bar_megabytes)  # after the reads, before changes make it larger
+    for name in [name for name in chosen if name not in READ_ONLY]:
+        ROWS[name](bench)
+
+
 def run_published(arguments: argparse.Namespace, chosen: list[str]) -> Bench:
     nodes, edges = find_amazon()
     bench = Bench(arguments, fresh_folder("amazon0601"), AMAZON_VERTICES)
     bench.engine.start()
     try:
         load_graph(bench, nodes, edges, AMAZON_EDGES, 500_000)
-        for name in [name for name in chosen if name in READ_ONLY]:
-            ROWS[name](bench)
-        add_memory(bench, 400)  # after the reads, before changes make it larger
-        for name in [name for name in chosen if name not in READ_ONLY]:
-            ROWS[name](bench)
+        run_rows(bench, chosen, 400)
     finally:
         bench.end()
     if arguments.full:
@@ -250,9 +254,7 @@ def run_smoke(arguments: argparse.Namespace) -> Bench:
     bench.engine.start()
     try:
         load_graph(bench, *AIR_ROUTES_FILES, AIR_ROUTES_EDGES, 0)
-        for run in ROWS.values():
-            run(bench)
-        add_memory(bench, 0)
+        run_rows(bench, list(ROWS), 0)
     finally:
         bench.end()
     return bench
