@@ -10,7 +10,7 @@ from compose_cluster import NODES, SERVERS, ComposeCluster
 from load import Load
 
 LONGEST_RECOVERY_S = 15
-LONGEST_PAUSE_S = 20
+LONGEST_PAUSE_S = 10
 
 
 def judge(checks: Checks, load: Load, what: str, scratch: pathlib.Path) -> None:

@@ -49,6 +49,24 @@ def end_on_signals() -> None:
         signal.signal(number, end)
 
 
+def busy_seconds() -> float:
+    """What all cores together have worked since the machine started."""
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, pathlib.Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_idle(timeout_s: float = 60) -> bool:
+    """Until what a load left to do is done, by the engine (write-backs, archiving) and by the kernel (dirty pages): less than 4 %
+    of a core in a second. False: something else keeps this machine busy."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < timeout_s:
+        before = busy_seconds()
+        time.sleep(1)
+        if busy_seconds() - before < 0.04:
+            return True
+    return False
+
+
 class Engine:
     """Started by start(), ended by stop() or kill(). Its log is in the data folder's neighbour, `<data>.log`."""
 
@@ -102,19 +120,6 @@ class Engine:
             if line.startswith(name + ":"):
                 return int(line.split()[1]) * 1024
         raise EngineError(f"no {name} in /proc/{self.process.pid}/status")
-
-    def wait_until_idle(self, timeout_s: float = 60) -> None:
-        """Until what a load left to do (write-backs, archiving) is done: less than 2 % of a core in a second."""
-        begin = time.monotonic()
-        while time.monotonic() - begin < timeout_s:
-            before = self.processor_seconds()
-            time.sleep(1)
-            if self.processor_seconds() - before < 0.02:
-                return
-
-    def processor_seconds(self) -> float:
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime
 
     def kill(self) -> None:
         self.process.kill()
