@@ -91,23 +91,6 @@ Result<Histogram> ping_pong(const sockaddr_in& address, std::size_t request_byte
   return histogram;
 }
 
-/// Where the scheduler puts a pair of processes makes a factor of ten here (one core that never sleeps, or two that wake each
-/// other), and it stays so for as long as the pair lives.
-constexpr int round_trip_pairs = 5;
-
-Result<Histogram> measure_pair(std::size_t request_bytes, std::size_t reply_bytes, double seconds) {
-  Listener listener;
-  if (!listener.listen()) return system_error("listening on loopback");
-  std::vector<char> buffer(std::max(request_bytes, reply_bytes));
-  pid_t child = ::fork();
-  if (child < 0) return system_error("fork");
-  if (child == 0) answer_forever(listener.socket.get(), buffer.data(), request_bytes, reply_bytes);
-  auto measured = ping_pong(listener.address, request_bytes, reply_bytes, seconds);
-  ::shutdown(listener.socket.get(), SHUT_RDWR);
-  ::waitpid(child, nullptr, 0);
-  return measured;
-}
-
 constexpr std::size_t sync_file_bytes = 16 * 1024 * 1024;
 
 Status write_whole_file(int fd) {
@@ -124,16 +107,16 @@ Status write_whole_file(int fd) {
 }  // namespace
 
 Result<Histogram> measure_tcp_round_trip(std::size_t request_bytes, std::size_t reply_bytes, double seconds) {
-  std::vector<Histogram> pairs;
-  for (int i = 0; i < round_trip_pairs; ++i) {
-    auto measured = measure_pair(request_bytes, reply_bytes, seconds / round_trip_pairs);
-    if (!measured.ok()) return measured;
-    pairs.push_back(std::move(measured).value());
-  }
-  auto middle = pairs.begin() + round_trip_pairs / 2;
-  std::nth_element(pairs.begin(), middle, pairs.end(),
-                   [](const Histogram& a, const Histogram& b) { return a.at(0.5) < b.at(0.5); });
-  return std::move(*middle);
+  Listener listener;
+  if (!listener.listen()) return system_error("listening on loopback");
+  std::vector<char> buffer(std::max(request_bytes, reply_bytes));
+  pid_t child = ::fork();
+  if (child < 0) return system_error("fork");
+  if (child == 0) answer_forever(listener.socket.get(), buffer.data(), request_bytes, reply_bytes);
+  auto measured = ping_pong(listener.address, request_bytes, reply_bytes, seconds);
+  ::shutdown(listener.socket.get(), SHUT_RDWR);
+  ::waitpid(child, nullptr, 0);
+  return measured;
 }
 
 Result<Histogram> measure_sync(const std::string& folder, std::size_t bytes, double seconds) {

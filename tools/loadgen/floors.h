@@ -10,8 +10,7 @@
 namespace engram::loadgen {
 
 /// TCP round trips on loopback between this process and a child that only answers: blocking reads on both sides, which
-/// sleep between messages as an idle engine and its client do. Of five such pairs, one after the other, the one with
-/// the median P50 counts. Call it before threads are started: it forks.
+/// sleep between messages as an idle engine and its client do. Call it before threads are started: it forks.
 Result<Histogram> measure_tcp_round_trip(std::size_t request_bytes, std::size_t reply_bytes, double seconds);
 
 /// A write of `bytes` and an fdatasync, over and over, to a file in `folder` that was written before and is removed after:
