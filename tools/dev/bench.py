@@ -286,6 +286,7 @@ def read_arguments() -> tuple[argparse.Namespace, list[str]]:
     chosen = arguments.only.split(",") if arguments.only else there_are
     if unknown := [name for name in chosen if name not in there_are]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(there_are)}")
+    chosen.sort(key=there_are.index)  # the last one ends the engine
     if arguments.full and arguments.nodes > 1:
         parser.error("--full is of one engine: leave out --nodes")
     if arguments.full and not {"get", "neighbors"} <= set(chosen):
