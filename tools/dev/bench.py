@@ -283,10 +283,10 @@ def read_arguments() -> tuple[argparse.Namespace, list[str]]:
     if not 1 <= arguments.nodes <= 9:
         parser.error("--nodes has to be 1 to 9")
     there_are = list(ROWS if arguments.nodes == 1 else bench_cluster.ROWS)
-    chosen = arguments.only.split(",") if arguments.only else there_are
-    if unknown := [name for name in chosen if name not in there_are]:
+    wanted = arguments.only.split(",") if arguments.only else there_are
+    if unknown := [name for name in wanted if name not in there_are]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(there_are)}")
-    chosen.sort(key=there_are.index)  # the last one ends the engine
+    chosen = [name for name in there_are if name in wanted]  # in this order: the last one ends the engine
     if arguments.full and arguments.nodes > 1:
         parser.error("--full is of one engine: leave out --nodes")
     if arguments.full and not {"get", "neighbors"} <= set(chosen):

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What people type to build, try and test: the help of each script, tools/up with ports that are off, and the end of tools/test."""
+"""What people type to build, try and test: the help of each script, tools/up with ports that are off, the rows that
+tools/bench runs, and the end of tools/test."""
 
 import itertools
 import os
@@ -48,6 +49,25 @@ class Up(unittest.TestCase):
                     self.assertEqual(status.stderr, "")
                     self.assertEqual(status.stdout.count("does not run"), 2, status.stdout)
                     self.assertEqual(status.returncode, 1)
+
+
+class Bench(unittest.TestCase):
+    def test_without_rows_chosen_it_takes_them_all(self):
+        for nodes in (1, 3):
+            with self.subTest(nodes=nodes):
+                listed = run("tools/bench", "--nodes", nodes, "--list")
+                self.assertEqual(listed.stderr, "")
+                self.assertEqual(listed.returncode, 0)
+                self.assertGreater(len(listed.stdout.split()), 3)
+
+    def test_rows_are_run_once_and_in_their_order_whatever_the_order_they_are_chosen_in(self):
+        listed = run("tools/bench", "--only", "stop,put,get,put", "--list")
+        self.assertEqual(listed.stdout.split(), ["get", "put", "stop"], listed.stderr)
+
+    def test_a_row_that_is_not_there_is_named(self):
+        refused = run("tools/bench", "--only", "get,teleport", "--list")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("no such row: teleport; there are get, ", refused.stderr)
 
 
 class EndOfTheTests(unittest.TestCase):
