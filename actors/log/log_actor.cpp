@@ -13,11 +13,17 @@ namespace {
 
 /// A group of so few records is applied right here, by the log thread: no hop. After a bigger one the workers apply while
 /// this thread syncs the next group.
-constexpr std::size_t apply_here_records = 4;
+constexpr std::size_t small_group = 4;
 /// One group is at most so large, so that its sync stays short and memory bounded.
 constexpr std::size_t max_group_bytes = std::size_t{8} << 20;
 /// Releases and the clock wait in the mailbox meanwhile, and under load the inbox may never be empty.
 constexpr auto longest_turn = std::chrono::milliseconds(50);
+
+/// Whether it ends a transaction whose outcome is durable elsewhere, and known to who wanted it.
+bool ends_what_is_decided(const CommandBytes& command) {
+  CommandView view(command);
+  return view.root().isDecide() || view.root().isForget();
+}
 
 /// Whether it ends something that is open: without it reads could have to wait.
 bool settles(const CommandBytes& command) {
@@ -41,8 +47,10 @@ std::vector<LogInbox::Entry> keep_settling(std::vector<LogInbox::Entry>& entries
 }  // namespace
 
 bool LogInbox::push(Entry entry) {
+  bool waited_for = !ends_what_is_decided(entry.command);
   std::lock_guard lock(mutex_);
   entries_.push_back(std::move(entry));
+  if (waited_for) press();
   waiting_.store(entries_.size(), std::memory_order_relaxed);
   return !std::exchange(woken_, true);
 }
@@ -51,6 +59,7 @@ void LogInbox::take(std::vector<Entry>& out) {
   std::lock_guard lock(mutex_);
   out.swap(entries_);
   waiting_.store(0, std::memory_order_relaxed);
+  pressing_.store(false, std::memory_order_relaxed);
   if (out.empty()) woken_ = false;
 }
 
@@ -99,10 +108,12 @@ void LogActor::write_groups() {
   }
 }
 
-/// Not taken from meanwhile, the inbox has nobody woken.
+/// Not taken from meanwhile, the inbox has nobody woken. With few clients a decision alone does not end the wait: its sync
+/// would keep the next command of the same client waiting, which comes before it is done.
 void LogActor::wait_for_more() const {
   auto until = Clock::now() + std::chrono::nanoseconds(options_.busy_poll_ns);
-  while (options_.inbox->waiting() == 0 && Clock::now() < until) ::sched_yield();
+  auto enough = [&] { return last_group_ <= small_group ? options_.inbox->pressing() : options_.inbox->waiting() != 0; };
+  while (!enough() && Clock::now() < until) ::sched_yield();
 }
 
 void LogActor::write_group(std::vector<LogInbox::Entry>& entries) {
@@ -125,6 +136,7 @@ void LogActor::write_group(std::vector<LogInbox::Entry>& entries) {
 }
 
 Result<LogPosition> LogActor::append(const std::vector<LogInbox::Entry>& entries, LogRoom room) {
+  last_group_ = entries.size();
   std::vector<LogRecord> records;
   records.reserve(entries.size());
   for (const LogInbox::Entry& entry : entries)
@@ -141,7 +153,7 @@ Result<LogPosition> LogActor::append(const std::vector<LogInbox::Entry>& entries
 void LogActor::announce(const std::vector<LogInbox::Entry>& entries) {
   std::map<PartitionId, Lsn> durable;
   for (const LogInbox::Entry& entry : entries) durable[entry.partition] = entry.lsn;
-  bool here = entries.size() <= apply_here_records;
+  bool here = entries.size() <= small_group;
   InlineUnit unit(&system());
   for (auto [partition, lsn] : durable)
     deliver(options_.partitions[partition.value], std::make_shared<Mail>(DurableMail{lsn}), here ? &unit : nullptr);

@@ -25,13 +25,19 @@ class LogInbox {
   /// True if the log actor has to be woken: nobody did since it last emptied the inbox.
   bool push(Entry entry);
   void take(std::vector<Entry>& out);
+  /// Somebody has begun to wait for what is in here, or will be before it is taken next.
+  void press() { pressing_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  /// Whether somebody waits for one of the records: a client, or a transaction. The end of a transaction that is decided
+  /// can wait for the next of those, and share its sync.
+  [[nodiscard]] bool pressing() const { return pressing_.load(std::memory_order_relaxed); }
 
  private:
   std::mutex mutex_;
   std::vector<Entry> entries_;
   bool woken_ = false;
   std::atomic<std::size_t> waiting_{0};
+  std::atomic<bool> pressing_{false};
 };
 
 /// Distribution of group sizes and sync times, for the metrics.
@@ -71,6 +77,7 @@ class LogActor : public MailActor {
   std::map<PartitionId, std::uint64_t> refused_epochs_;
   std::map<PartitionId, Lsn> released_;
   Clock::time_point last_work_;
+  std::size_t last_group_ = 0;  // records
 };
 
 }  // namespace engram

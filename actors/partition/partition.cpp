@@ -104,6 +104,7 @@ Lsn Partition::append(CommandBytes command, Gate gate) {
   Needs needs;
   if (!core_.touch(record, needs)) load(std::move(needs), [](const Status&) {});
   host_.append(lsn, append_epoch_, record.accepted_ns, record.command);
+  if (!held_reads_.empty() || core_.waiting() != 0) host_.press_log();
   pending_.push_back(std::move(record));
   if (planted_bug("acknowledge before it is durable")) durable_ = lsn;
   return lsn;
@@ -288,6 +289,7 @@ void Partition::run_read(RequestMail mail, int loads) {
       if (mail.waits_among == nullptr)
         mail.waits_among = std::make_shared<const std::vector<TransactionKey>>(core_.prepared_transactions());
       held_reads_.push_back({std::move(mail), std::move(outcome.wait_for)});
+      host_.press_log();
   }
 }
 

@@ -27,6 +27,8 @@ class PartitionHost {
   virtual ~PartitionHost() = default;
   /// Queues a record for the log. Answered by DurableMail or RefusedMail.
   virtual void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) = 0;
+  /// Somebody waits for a decision, and for its record in the log if it has come: that one may not wait for another.
+  virtual void press_log() = 0;
   virtual void send(PartitionId to, Mail mail) = 0;
   /// The same from a thread that is not the partition's.
   virtual void post(PartitionId to, Mail mail) = 0;

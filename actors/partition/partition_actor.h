@@ -84,6 +84,7 @@ class PartitionRuntime final : public PartitionHost {
   [[nodiscard]] PartitionId id() const { return self_; }
 
   void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) override;
+  void press_log() override { services_.inbox->press(); }
   void send(PartitionId to, Mail mail) override;
   void post(PartitionId to, Mail mail) override;
   void load(std::uint64_t number, Needs needs) override;

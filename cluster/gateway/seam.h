@@ -45,7 +45,8 @@ class GatewayLoop {
   /// Runs the partitions that became ready, and delivers what they answered, until nothing is left to do here.
   void pump();
   /// Where work comes right behind work, waking up costs more than most calls: if the last came no longer ago than
-  /// `busy_poll_ns`, the loop looks for more for as long before it sleeps, and lets other threads go first.
+  /// `busy_poll_ns`, the loop looks for more for as long before it sleeps (longer while it waits for an answer), and lets
+  /// other threads go first. Called when work comes: a call, or an answer.
   void stay_awake();
 
   Engine& engine() { return engine_; }
@@ -73,6 +74,7 @@ class GatewayLoop {
   std::int64_t busy_poll_ns_;
   std::int64_t last_work_ns_ = 0;
   bool polling_ = false;
+  std::size_t unanswered_ = 0;  // calls that partitions work on, or other nodes
   kj::Promise<void> polls_ = kj::READY_NOW;
 };
 

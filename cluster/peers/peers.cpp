@@ -33,9 +33,11 @@ Status Peers::open(std::function<void(PartitionId, Mail)> take, std::function<No
   auto addresses = peer_addresses(*options_.config);
   if (!addresses.ok()) return addresses.status();
   addresses_ = std::move(*addresses);
-  wire_ = PeerWire::start({}, {[this](std::uint64_t connection) { up(connection); },
-                               [this](std::uint64_t connection, PacketBytes packet) { receive(connection, packet); },
-                               [this](std::uint64_t connection, const Status& why) { down(connection, why); }});
+  PeerWireOptions wire;
+  wire.busy_poll_us = static_cast<std::int64_t>(options_.config->listen.busy_poll_us);
+  wire_ = PeerWire::start(wire, {[this](std::uint64_t connection) { up(connection); },
+                                 [this](std::uint64_t connection, PacketBytes packet) { receive(connection, packet); },
+                                 [this](std::uint64_t connection, const Status& why) { down(connection, why); }});
   PeerNetworkOptions network;
   network.ordinal = options_.self.ordinal;
   network.listen = options_.config->cluster.address;

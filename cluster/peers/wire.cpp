@@ -18,7 +18,8 @@ namespace {
 
 class CafWire final : public PeerWire {
  public:
-  CafWire(const PeerWireOptions& options, PeerWireHandlers handlers) : options_(options), table_(std::move(handlers)) {}
+  CafWire(const PeerWireOptions& options, PeerWireHandlers handlers)
+      : options_(options), table_(std::move(handlers)), system_(std::chrono::microseconds(options.busy_poll_us)) {}
   ~CafWire() override { table_.end_all(); }
 
   void adopt(int fd, std::uint64_t connection, bool called) override {

@@ -39,6 +39,7 @@ struct PeerWireOptions {
   std::int64_t silence_ms = 4'000;  // a peer from which nothing came for so long is lost
   std::int64_t setup_ms = 3'000;    // a connection that is not up by then is over
   std::size_t max_packet_bytes = 80 << 10;
+  std::int64_t busy_poll_us = 0;  // how long its thread looks for more work before it sleeps, if the last came no longer ago
 };
 
 class PeerWire {

@@ -7,6 +7,7 @@
 #include <caf/io/middleman.hpp>
 #include <caf/node_id.hpp>
 
+#include "cluster/peers/wire_loop.h"
 #include "storage/base/random.h"
 
 namespace engram {
@@ -23,7 +24,8 @@ caf::node_id random_node_id() {
 
 class WireMiddleman final : public caf::io::middleman {
  public:
-  explicit WireMiddleman(caf::actor_system& system) : middleman(system), loop_(&system) {}
+  WireMiddleman(caf::actor_system& system, std::chrono::nanoseconds busy_poll)
+      : middleman(system), loop_(system, busy_poll) {}
 
   caf::io::network::multiplexer& backend() override { return loop_; }
   void init(caf::actor_system_config& config) override {
@@ -33,14 +35,14 @@ class WireMiddleman final : public caf::io::middleman {
   }
 
  private:
-  caf::io::network::default_multiplexer loop_;
+  WireLoop loop_;
 };
 
 }  // namespace
 
-WireSystem::WireSystem() {
-  config_.module_factories.emplace_back([](caf::actor_system& system) -> caf::actor_system::module* {
-    return new WireMiddleman(system);  // the system owns it
+WireSystem::WireSystem(std::chrono::nanoseconds busy_poll) {
+  config_.module_factories.emplace_back([busy_poll](caf::actor_system& system) -> caf::actor_system::module* {
+    return new WireMiddleman(system, busy_poll);  // the system owns it
   });
   config_.set("scheduler.policy", caf::atom("sharing"))
       .set("scheduler.max-threads", 1)

@@ -1,6 +1,7 @@
 #pragma once
 // The actor system that connections to other nodes live in, apart from that of the engine.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 
@@ -13,7 +14,8 @@ namespace engram {
 /// Threads: the middleman's, which does all the work, and those that CAF has anyway (a worker, its clock, its printer).
 class WireSystem {
  public:
-  WireSystem();
+  /// `busy_poll`: see WireLoop.
+  explicit WireSystem(std::chrono::nanoseconds busy_poll);
   /// Waits for all actors: they have to be ending.
   ~WireSystem() = default;
 

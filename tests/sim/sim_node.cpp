@@ -53,6 +53,7 @@ class SimNode::Host final : public PartitionHost {
   void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) override {
     node_.process_->queued.push_back({self_, lsn, epoch, accepted_ns, command});
   }
+  void press_log() override {}  // records wait for as long as chance has it
   void send(PartitionId to, Mail mail) override {
     if (node_.process_ == nullptr) return;  // the last words of links that go
     unsigned owner = node_.around_.map.owner(to);

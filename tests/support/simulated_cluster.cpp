@@ -13,6 +13,7 @@ class SimulatedCluster::Host final : public PartitionHost {
   void append(Lsn lsn, std::uint64_t epoch, std::int64_t accepted_ns, const CommandBytes& command) override {
     node_.logs_[node_.node_of(self_)].queued.push_back({self_, lsn, epoch, accepted_ns, command});
   }
+  void press_log() override { ++node_.presses_; }  // and the log takes its records when chance has it
   void send(PartitionId to, Mail mail) override {
     if (node_.node_of(to) == node_.node_of(self_)) return node_.deliver(self_.value, to, std::move(mail));
     node_.send_over(self_, to, std::move(mail));
@@ -36,9 +37,7 @@ class SimulatedCluster::Host final : public PartitionHost {
       node_.deliver(from_disk, self_, WrittenBackMail{status, applied_});
     });
   }
-  void take_soon() override {
-    node_.work(self_, [this] { node_.deliver(from_disk, self_, TakeMail{}); });
-  }
+  void take_soon() override { node_.work(self_, [this] { node_.deliver(from_disk, self_, TakeMail{}); }); }
   void wake_in(std::int64_t) override {}  // the test's ticks come often enough
   void report_unreadable(const Status& status) override { node_.unreadable_.push_back(status.message()); }
   [[noreturn]] void panic(const Status& status) override {

@@ -82,6 +82,8 @@ class SimulatedCluster {
   [[nodiscard]] std::string replayed_state_of(PartitionId partition) const;
   [[nodiscard]] std::size_t log_records() const;
   [[nodiscard]] std::size_t log_records(PartitionId partition) const { return log_.at(partition.value).size(); }
+  /// How often a partition said that somebody waits for what its log may hold back.
+  [[nodiscard]] std::size_t presses() const { return presses_; }
   /// What partitions had to say of damage, to the node's log.
   [[nodiscard]] const std::vector<std::string>& unreadable() const { return unreadable_; }
 
@@ -152,6 +154,7 @@ class SimulatedCluster {
   Channels mail_;
   std::uint64_t sent_ = 0;
   std::vector<std::string> unreadable_;
+  std::size_t presses_ = 0;
   std::vector<Work> disk_;  // loads and write-backs under way
   std::map<std::uint64_t, Question> questions_;
   std::vector<LinkAnswer> answers_;

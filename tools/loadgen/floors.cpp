@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -41,6 +42,34 @@ bool send_all(int fd, const char* buffer, std::size_t size) {
   }
   return true;
 }
+
+/// The cores that this thread may run on, and back to them in the end.
+class OwnCore {
+ public:
+  OwnCore() : known_(::sched_getaffinity(0, sizeof allowed_, &allowed_) == 0) {}
+  ~OwnCore() {
+    if (known_) ::sched_setaffinity(0, sizeof allowed_, &allowed_);
+  }
+  OwnCore(const OwnCore&) = delete;
+  OwnCore& operator=(const OwnCore&) = delete;
+
+  /// To the first or the second of them; where it wants to if there is one only.
+  void take(int number) const {
+    if (!known_ || CPU_COUNT(&allowed_) < 2) return;
+    for (int core = 0; core < CPU_SETSIZE; ++core) {
+      if (!CPU_ISSET(core, &allowed_) || number-- > 0) continue;
+      cpu_set_t one;
+      CPU_ZERO(&one);
+      CPU_SET(core, &one);
+      ::sched_setaffinity(0, sizeof one, &one);
+      return;
+    }
+  }
+
+ private:
+  cpu_set_t allowed_{};
+  bool known_;
+};
 
 void set_no_delay(int fd) {
   int on = 1;
@@ -110,8 +139,10 @@ Result<Histogram> measure_tcp_round_trip(std::size_t request_bytes, std::size_t 
   Listener listener;
   if (!listener.listen()) return system_error("listening on loopback");
   std::vector<char> buffer(std::max(request_bytes, reply_bytes));
+  OwnCore cores;
   pid_t child = ::fork();
   if (child < 0) return system_error("fork");
+  cores.take(child == 0 ? 1 : 0);
   if (child == 0) answer_forever(listener.socket.get(), buffer.data(), request_bytes, reply_bytes);
   auto measured = ping_pong(listener.address, request_bytes, reply_bytes, seconds);
   ::shutdown(listener.socket.get(), SHUT_RDWR);

@@ -29,11 +29,11 @@ struct InOrder {
   }
 };
 
-void exchange(SocketPair sockets, std::uint32_t count, std::size_t size) {
+void exchange(SocketPair sockets, std::uint32_t count, std::size_t size, const PeerWireOptions& options = {}) {
   InOrder forth(size);
   InOrder back(size);
-  WireEnd a;
-  WireEnd b;
+  WireEnd a(options);
+  WireEnd b(options);
   a.on_packet = [&](std::uint64_t, const PacketBytes& packet) { back(packet); };
   b.on_packet = [&](std::uint64_t, const PacketBytes& packet) { forth(packet); };
   connect(a, b, connection, sockets);
@@ -55,6 +55,7 @@ void exchange(SocketPair sockets, std::uint32_t count, std::size_t size) {
 TEST_CASE("small packets go both ways at once, whole and in order") {
   SECTION("over TCP") { exchange(tcp_pair(), 100'000, 96); }
   SECTION("over Unix sockets") { exchange(unix_pair(), 100'000, 96); }
+  SECTION("between ends that stay awake") { exchange(tcp_pair(), 100'000, 96, {.busy_poll_us = 400}); }
 }
 
 TEST_CASE("packets of 64 KiB go both ways at once, whole and in order") {

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <sched.h>
+
 #include "tests/support/temporary_directory.h"
 
 using namespace engram::loadgen;
@@ -13,6 +15,15 @@ TEST_CASE("round trips are measured, whatever the sizes") {
   CHECK(measured->count() > 10);
   CHECK(measured->at(0.5) > 1'000);        // a switch to another process and back takes over a microsecond
   CHECK(measured->at(0.5) < 100'000'000);
+}
+
+TEST_CASE("after a round trip was measured the process may run on all of its cores again") {
+  cpu_set_t before;
+  cpu_set_t after;
+  REQUIRE(::sched_getaffinity(0, sizeof before, &before) == 0);
+  REQUIRE(measure_tcp_round_trip(16, 16, 0.05).ok());
+  REQUIRE(::sched_getaffinity(0, sizeof after, &after) == 0);
+  CHECK(CPU_EQUAL(&before, &after));
 }
 
 TEST_CASE("synced writes are measured, and leave nothing behind") {
