@@ -37,7 +37,9 @@ class SimulatedCluster::Host final : public PartitionHost {
       node_.deliver(from_disk, self_, WrittenBackMail{status, applied_});
     });
   }
-  void take_soon() override { node_.work(self_, [this] { node_.deliver(from_disk, self_, TakeMail{}); }); }
+  void take_soon() override {
+    node_.work(self_, [this] { node_.deliver(from_disk, self_, TakeMail{}); });
+  }
   void wake_in(std::int64_t) override {}  // the test's ticks come often enough
   void report_unreadable(const Status& status) override { node_.unreadable_.push_back(status.message()); }
   [[noreturn]] void panic(const Status& status) override {
@@ -104,8 +106,7 @@ void SimulatedCluster::open_partition(PartitionId partition) {
     if (!opened.ok()) throw std::runtime_error("a warm store does not open: " + opened.status().message());
     store = std::move(opened).value();
   }
-  auto& host = hosts_[partition.value];
-  host = std::make_unique<Host>(*this, core_options(partition), limits, random_());
+  auto& host = hosts_[partition.value] = std::make_unique<Host>(*this, core_options(partition), limits, random_());
   PartitionCore& core = host->partition.core();
   if (Status status = core.open(store.get()); !status.ok())
     throw std::runtime_error("a core does not open: " + status.message());
