@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/partition/core/key_prefetch.h"
 #include "actors/partition/core/share_run.h"
 
 namespace engram {
@@ -30,8 +31,12 @@ ShareResult apply_share(const ShareContext& context, schema::Batch::Reader batch
   bool alone = operations.size() == 1 && batch.getOperationPlaces().size() == 0;
   ShareRun run(context);
   Status status = run.check_preconditions(batch);
-  for (std::uint32_t i = 0; status.ok() && i < operations.size(); ++i)
+  // Else its locks were looked for just now, and what that touched is in the cache.
+  bool prepared_before = !tentative && context.reserved != nullptr;
+  for (std::uint32_t i = 0; status.ok() && i < operations.size(); ++i) {
+    if (prepared_before) prefetch_keys(context.graph, context.space.route.id, operations, i);
     status = run.apply(operations[i], place_of(batch.getOperationPlaces(), i), alone);
+  }
   ShareResult result = std::move(run).result();
   result.status = std::move(status);
   if (undo && (tentative || !result.status.ok())) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/partition/core/key_prefetch.h"
 #include "actors/partition/core/share_run.h"
 
 namespace engram {
@@ -202,7 +203,10 @@ std::vector<LockRequest> PartitionCore::locks_of(schema::Command::Reader command
     if (here(key.getSource()) || here(key.getTarget())) locks.push_back({edge_lock(space_id, key), LockMode::change});
   };
   auto batch = [&](schema::Batch::Reader share) {
-    for (auto operation : share.getOperations()) {
+    auto operations = share.getOperations();
+    for (std::uint32_t i = 0; i < operations.size(); ++i) {
+      prefetch_keys(graph_, space_id, operations, i);
+      auto operation = operations[i];
       switch (operation.which()) {
         case schema::Operation::PUT_VERTEX: vertex(operation.getPutVertex().getKey(), LockMode::change); break;
         case schema::Operation::DELETE_VERTEX: vertex(operation.getDeleteVertex().getKey(), LockMode::exclusive); break;
