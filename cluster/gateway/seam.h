@@ -45,7 +45,7 @@ class GatewayLoop {
   /// Runs the partitions that became ready, and delivers what they answered, until nothing is left to do here.
   void pump();
   /// Where work comes right behind work, waking up costs more than most calls: if the last came no longer ago than
-  /// `busy_poll_ns`, the loop looks for more for as long before it sleeps (longer while it waits for an answer), and lets
+  /// `busy_poll_ns`, the loop looks for more for as long before it sleeps (longer while it waits for one answer), and lets
   /// other threads go first. Called when work comes: a call, or an answer.
   void stay_awake();
 
