@@ -2,6 +2,7 @@
 // The actor of a partition: takes its mail, one at a time, and gives the partition what it needs of the world.
 
 #include <atomic>
+#include <utility>
 
 #include "actors/log/log_actor.h"
 #include "actors/partition/partition.h"
@@ -22,7 +23,8 @@ class MailRoute {
   [[nodiscard]] virtual Status away(PartitionId partition) const = 0;
   /// What is sent from now on, on whatever thread, may wait for `release`, so that it travels together. They may nest.
   virtual void hold() {}
-  virtual void release() {}
+  /// Whether anything had waited, and is now with the thread that sends it.
+  virtual bool release() { return false; }
 };
 
 /// Holds mail for other nodes while it lives; for moments only.
@@ -32,11 +34,15 @@ class MailHold {
   explicit MailHold(MailRoute* route) : route_(route) {
     if (route_ != nullptr) route_->hold();
   }
-  ~MailHold() {
-    if (route_ != nullptr) route_->release();
-  }
+  ~MailHold() { release(); }
   MailHold(const MailHold&) = delete;
   MailHold& operator=(const MailHold&) = delete;
+
+  /// Ends it now. Whether any mail was held.
+  bool release() {
+    MailRoute* route = std::exchange(route_, nullptr);
+    return route != nullptr && route->release();
+  }
 
  private:
   MailRoute* route_;

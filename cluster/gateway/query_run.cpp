@@ -1,5 +1,7 @@
 #include "cluster/gateway/query_run.h"
 
+#include <sched.h>
+
 #include "actors/partition/core/reads.h"
 
 namespace engram {
@@ -107,6 +109,9 @@ class QueryRun final : public QueryHost, public std::enable_shared_from_this<Que
         failure_ = kj::mv(*failure);
       }
     }
+    // The thread that sends it may wait for the core that this one is about to work on, for its own part of the hop; the
+    // other nodes would begin with theirs when that is done.
+    if (hold.release()) ::sched_yield();
   }
 
   GatewayLoop& loop_;

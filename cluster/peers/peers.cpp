@@ -79,8 +79,10 @@ void Peers::hold() {
   for (auto& [ordinal, host] : hosts_) host->hold();
 }
 
-void Peers::release() {
-  for (auto& [ordinal, host] : hosts_) host->release();
+bool Peers::release() {
+  bool sent = false;
+  for (auto& [ordinal, host] : hosts_) sent |= host->release();
+  return sent;
 }
 
 void Peers::drain() {

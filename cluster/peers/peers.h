@@ -65,7 +65,7 @@ class Peers final : public MailRoute {
   void send(PartitionId to, Mail mail) override;
   [[nodiscard]] Status away(PartitionId partition) const override;
   void hold() override;
-  void release() override;
+  bool release() override;
   /// This node is about to stop: the others hold back what is new for the process after this one.
   void drain();
   /// Ends all connections; `take` is not called any more.

@@ -60,10 +60,12 @@ void Peers::Host::transmit(std::uint64_t connection, PacketBytes packet) {
   if (alone || holds_.load(std::memory_order_relaxed) == 0) send_batch();
 }
 
-void Peers::Host::release() {
-  if (holds_.fetch_sub(1, std::memory_order_relaxed) != 1) return;
+bool Peers::Host::release() {
+  if (holds_.fetch_sub(1, std::memory_order_relaxed) != 1) return false;
   std::lock_guard lock(batch_mutex_);
-  if (!batch_.empty()) send_batch();
+  if (batch_.empty()) return false;
+  send_batch();
+  return true;
 }
 
 /// Under the batch's lock.

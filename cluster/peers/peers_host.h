@@ -16,7 +16,7 @@ class Peers::Host final : public PeerLinkHost {
   void transmit(std::uint64_t connection, PacketBytes packet) override;
   /// Packets wait for as many calls of `release`.
   void hold() { holds_.fetch_add(1, std::memory_order_relaxed); }
-  void release();
+  bool release();
   void deliver(PartitionId to, Mail mail) override;
   void told(const NodeStatus& status) override { peers_.told(ordinal_, status); }
   void drop(std::uint64_t connection, const Status& why) override;

@@ -40,7 +40,7 @@ bool WireSocket::consume(caf::execution_unit* unit, const void* bytes, std::size
 }
 
 void WireSocket::flush() {
-  if (detached()) return;
+  if (detached() || wr_buf().empty()) return;  // CAF flushes after every header and message that it has read
   if (!loop_writes_) write_now();
   if (wr_buf().empty()) return;
   loop_writes_ = true;

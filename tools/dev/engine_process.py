@@ -91,8 +91,10 @@ class Engine:
         command = [self.program, "serve", "--data-dir", str(self.data), "--listen-address", self.server,
                    "--operations-address", self.operations, *self.flags, *flags]
         with self.log_path.open("ab") as log:
-            # Not of the terminal's group: Ctrl-C is for the script, which then stops the engine as it has to be stopped.
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            # Not of the terminal's process group: Ctrl-C is for the script, which then stops the engine as it has to be stopped. But of
+            # its session: Linux shares the cores between sessions first (sched_autogroup), and an engine that only looks for
+            # work would get as much of one as another that works.
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, process_group=0)
         self.terminated = False
 
     def wait_ready(self, timeout_s: float = 120) -> None:

@@ -14,7 +14,7 @@ class Soak:
     def __init__(self, program: str, servers: str, keys: int, seconds: float, *flags: str, timeout: str = "5s"):
         command = [program, "--server", servers, "--timeout", timeout, "--json", "soak", "--keys", str(keys), "--seconds",
                    str(seconds), *flags]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=0)
         self.summary: dict | None = None
 
     def intervals(self) -> Iterator[dict]:

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """What people type to build, try and test: the help of each script, tools/up with ports that are off, the rows that
-tools/bench runs, and the end of tools/test."""
+tools/bench runs, the engines that it starts, and the end of tools/test."""
 
 import itertools
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(TOP / "tools/dev"))
+from engine_process import Engine
 
 
 def run(*command: object, folder: pathlib.Path = TOP, **environment: str) -> subprocess.CompletedProcess:
@@ -68,6 +71,22 @@ class Bench(unittest.TestCase):
         refused = run("tools/bench", "--only", "get,teleport", "--list")
         self.assertEqual(refused.returncode, 2)
         self.assertIn("no such row: teleport; there are get, ", refused.stderr)
+
+
+class Engines(unittest.TestCase):
+    def test_one_shares_the_cores_with_its_script_but_not_ctrl_c(self):
+        """Linux shares the cores between sessions first, and gives Ctrl-C to process groups."""
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder) / "waits"
+            program.write_text("#!/bin/sh\nexec sleep 60\n")
+            program.chmod(0o755)
+            engine = Engine(str(program), pathlib.Path(folder) / "data")
+            engine.launch()
+            try:
+                self.assertEqual(os.getsid(engine.process.pid), os.getsid(0))
+                self.assertNotEqual(os.getpgid(engine.process.pid), os.getpgrp())
+            finally:
+                engine.kill()
 
 
 class EndOfTheTests(unittest.TestCase):
