@@ -201,11 +201,9 @@ void Graph::bury(LocalId id, const BlobRef& head, HotVertex& hot) {
   tombstones_.emplace(id, std::move(tombstone));
 }
 
-void Graph::put_edge(LocalId id, Side side, Space& space, const EdgeEntry& entry) {
+void Graph::put_edge(LocalId id, Side side, Space& space, const EdgeEntry& entry, const std::optional<EdgeEntry>& before) {
   save(id);
-  HotVertex& hot = *hot_.find(id);
   if (side == Side::out) {
-    auto before = hot.out.find(entry.slot);
     if (before) {
       space.counts.bytes += edge_cost_bytes(entry.properties) - edge_cost_bytes(before->properties);
     } else {
@@ -215,7 +213,7 @@ void Graph::put_edge(LocalId id, Side side, Space& space, const EdgeEntry& entry
     }
     spaces_.mark_dirty(space);
   }
-  hot.edges(side).put(entry);
+  hot_.find(id)->edges(side).put(entry);
   hot_.mark_dirty(id);
 }
 

@@ -62,7 +62,8 @@ class Graph {
   void change_head(LocalId id, Space& space, const NewHead& head);
   /// Removes the vertex with its own entries; the entries at the other ends are the caller's.
   void remove_vertex(LocalId id, Space& space);
-  void put_edge(LocalId id, Side side, Space& space, const EdgeEntry& entry);
+  /// `before`: what of the edge is there now, which its source's side counts.
+  void put_edge(LocalId id, Side side, Space& space, const EdgeEntry& entry, const std::optional<EdgeEntry>& before);
   bool erase_edge(LocalId id, Side side, Space& space, const EdgeSlot& slot);
 
   void begin(Space& space);

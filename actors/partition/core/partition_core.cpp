@@ -182,25 +182,26 @@ std::vector<LockRequest> PartitionCore::locks_of(schema::Command::Reader command
   SpaceId space_id{command.getSpace()};
   Space* space = graph_.spaces().find(space_id);
   if (space == nullptr) return locks;
-  auto here = [&](capnp::Text::Reader key) { return owner_of_key(space->route, text_of(key), partitions_) == self_; };
-  auto exists = [&](capnp::Text::Reader key) {
+  auto here = [&](std::string_view key) { return owner_of_key(space->route, key, partitions_) == self_; };
+  auto exists = [&](std::string_view key) {
     LocalId id;
-    return graph_.find_key(space_id, text_of(key), id) == Presence::present;
+    return graph_.find_key(space_id, key, id) == Presence::present;
   };
   // An edge whose ends have to be there does not create them: it fails if they are not, and needs no look.
-  auto end = [&](capnp::Text::Reader key, bool create_missing) {
-    if (here(key))
-      locks.push_back({vertex_lock(space_id, text_of(key)),
-                       create_missing && !exists(key) ? LockMode::exclusive : LockMode::existence});
+  auto end = [&](std::string_view key, bool create_missing) {
+    locks.push_back({vertex_lock(space_id, key), create_missing && !exists(key) ? LockMode::exclusive : LockMode::existence});
   };
-  auto vertex = [&](capnp::Text::Reader key, LockMode if_there) {
-    if (here(key))
-      locks.push_back({vertex_lock(space_id, text_of(key)), exists(key) ? if_there : LockMode::exclusive});
+  auto vertex = [&](capnp::Text::Reader text, LockMode if_there) {
+    std::string_view key = text_of(text);
+    if (here(key)) locks.push_back({vertex_lock(space_id, key), exists(key) ? if_there : LockMode::exclusive});
   };
   auto edge = [&](schema::EdgeKey::Reader key, bool create_missing) {
-    end(key.getSource(), create_missing);
-    end(key.getTarget(), create_missing);
-    if (here(key.getSource()) || here(key.getTarget())) locks.push_back({edge_lock(space_id, key), LockMode::change});
+    std::string_view source = text_of(key.getSource()), target = text_of(key.getTarget());
+    bool source_here = here(source), target_here = here(target);
+    if (source_here) end(source, create_missing);
+    if (target_here) end(target, create_missing);
+    if (source_here || target_here)
+      locks.push_back({edge_lock(space_id, source, text_of(key.getType()), target, key.getRank()), LockMode::change});
   };
   auto batch = [&](schema::Batch::Reader share) {
     auto operations = share.getOperations();

@@ -275,7 +275,7 @@ Status ShareRun::put_edge_at_source(schema::PutEdge::Reader put, NameId type, Lo
   entry.version = context_.stamp.version;
   entry.properties = as_bytes(properties);
   ++(before ? result_.counts.updated : result_.counts.created);
-  graph_.put_edge(source, Side::out, space_, entry);
+  graph_.put_edge(source, Side::out, space_, entry, before);
   return {};
 }
 
@@ -287,7 +287,7 @@ Status ShareRun::put_edge_at_target(schema::PutEdge::Reader put, NameId type, Ve
   entry.weight = put.getWeight();
   if (put.getKeepWeight())
     if (auto before = hot->in.find(entry.slot)) entry.weight = before->weight;
-  if (!planted_bug("write an edge at one end")) graph_.put_edge(target, Side::in, space_, entry);
+  if (!planted_bug("write an edge at one end")) graph_.put_edge(target, Side::in, space_, entry, std::nullopt);
   return {};
 }
 

@@ -134,7 +134,7 @@ void add_edges(PartitionCore& core, const std::string& key, std::uint16_t to, st
   entry.slot.type = graph.dictionary().intern(std::string(256, 't'));
   for (std::uint64_t i = 0; i < count; ++i) {
     entry.slot.neighbour = VertexId::of({to}, {i});
-    graph.put_edge(id, Side::out, *graph.spaces().find(SpaceId{0}), entry);
+    graph.put_edge(id, Side::out, *graph.spaces().find(SpaceId{0}), entry, std::nullopt);
   }
 }
 

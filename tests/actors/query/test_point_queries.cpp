@@ -178,8 +178,9 @@ TEST_CASE("an edge too large for a page is an error, and no page that leads to i
   LocalId id = cluster.find("v1")->local();
   EdgeEntry entry;
   REQUIRE(graph.vertex_with(id, Side::out)->out.begin().next(entry));
+  EdgeEntry before = entry;
   entry.properties = as_bytes(properties);
-  graph.put_edge(id, Side::out, *graph.spaces().find(SpaceId{0}), entry);
+  graph.put_edge(id, Side::out, *graph.spaces().find(SpaceId{0}), entry, before);
 
   auto neighbors_of_v1 = [&](bool all_properties) {
     Script<schema::NeighborsRequest> request([&](schema::NeighborsRequest::Builder builder) {

@@ -90,7 +90,7 @@ void spoil_reverse(DataDirectory& data, const CrossingEdge& edge, std::optional<
       return;
     }
     entry.weight = *weight;
-    core.graph().put_edge(edge.to.local(), Side::in, space_of(core), entry);
+    core.graph().put_edge(edge.to.local(), Side::in, space_of(core), entry, std::nullopt);
   });
 }
 
