@@ -2,6 +2,7 @@
 """What tools/bench measures. See there for the options."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -47,7 +48,7 @@ class Bench:
     def end(self) -> None:
         """The engine's log stays, beside the folder."""
         self.engine.stop()
-        shutil.rmtree(self.data)
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def add(self, row: Row) -> None:
         say(f"  {row.measured}" + (f"  (bar {row.bar})" if row.bar else ""))
@@ -210,19 +211,17 @@ def measure_tenfold(whole: Bench, nodes: pathlib.Path, edges: pathlib.Path) -> N
     files = make_tenfold(edges, OUTPUT)
     large = Bench(whole.arguments, fresh_folder("tenfold"), 10 * AMAZON_VERTICES)
     small = Bench(whole.arguments, fresh_folder("onefold"), AMAZON_VERTICES)
-    for bench in (large, small):
-        bench.engine.start()
-    try:
+    with contextlib.ExitStack() as at_the_end:
+        for file in files:
+            at_the_end.callback(file.unlink)
+        for bench in (large, small):
+            at_the_end.callback(bench.end)
+            bench.engine.start()
         load_graph(large, *files, 10 * AMAZON_EDGES, 0)
         load_graph(small, nodes, edges, AMAZON_EDGES, 0)
         whole.raw["tenfold import"] = large.raw["import"]
         for name in ("get", "neighbors"):
             compare_sizes(whole, name, large, small)
-    finally:
-        for bench in (large, small):
-            bench.end()
-        for file in files:
-            file.unlink()
 
 
 def compare_sizes(whole: Bench, name: str, large: Bench, small: Bench) -> None:
