@@ -2,6 +2,7 @@
 // What arrives at a partition. One type for all, so that its actor has one handler and its mailbox one order.
 
 #include <memory>
+#include <set>
 #include <variant>
 #include <vector>
 
@@ -88,6 +89,10 @@ struct RecoveredMail {
   Lsn written_back;   // what the warm store had before the replay
   ReplyPortPtr port;  // answered once nothing of before is undecided any more
 };
+/// The connection to the node of these partitions is a new one: what was sent on the one before may be lost with it.
+struct ReconnectedMail {
+  std::shared_ptr<const std::set<PartitionId>> partitions;
+};
 struct TickMail {};
 /// Goes on taking the changes that are to be written back.
 struct TakeMail {};
@@ -97,7 +102,7 @@ struct FlushMail {
 };
 
 using Mail = std::variant<RequestMail, SubmitMail, PeerCommandMail, DurableMail, RefusedMail, LoadedMail,
-                          WrittenBackMail, TargetsMail, RecoveredMail, TickMail,
-                          TakeMail, FlushMail>;
+                          WrittenBackMail, TargetsMail, RecoveredMail, ReconnectedMail,
+                          TickMail, TakeMail, FlushMail>;
 
 }  // namespace engram

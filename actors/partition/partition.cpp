@@ -23,7 +23,8 @@ Partition::Partition(const CoreOptions& options, const PartitionLimits& limits, 
       core_(options),
       // The upper bit keeps them apart from deletions, which are named by their LSN; the random part from those of the
       // process before, whose prepares may still be found in some log.
-      next_transaction_(random | std::uint64_t{1} << 63) {}
+      first_transaction_(random | std::uint64_t{1} << 63),
+      next_transaction_(first_transaction_) {}
 
 void Partition::on(RecoveredMail mail) {
   started_ = true;

@@ -112,6 +112,7 @@ class Partition {
   void on(WrittenBackMail mail);
   void on(TargetsMail mail);
   void on(RecoveredMail mail);
+  void on(ReconnectedMail mail);
   void on(TickMail mail);
   void on(TakeMail mail);
   void on(FlushMail mail);
@@ -151,11 +152,15 @@ class Partition {
   [[nodiscard]] bool must_queue(const Transaction& transaction);
   void begin_next_change_of(SpaceId space);
   void send_prepares(Transaction& transaction);
-  void ask_for_votes(Transaction& transaction);
+  void ask_for_votes(Transaction& transaction, const std::set<PartitionId>& whom);
   ReplyPortPtr target_port(TransactionKey key, PartitionId owner, std::vector<Hash128> keys);
   void finish(Transaction& transaction, const Outcome& outcome);
   void on_commit_outcome(std::uint64_t number, const Outcome& outcome);
   void on_vote(schema::Vote::Reader vote);
+  /// Begun by a process before this one. Not said of deletions, which go on with the process after.
+  [[nodiscard]] bool is_of_before(const TransactionKey& key) const {
+    return key.number >> 63 != 0 && (key.number < first_transaction_ || key.number >= next_transaction_);
+  }
   void all_voted(Transaction& transaction);
   void give_up(Transaction& transaction, const Status& status);
   void retry_later(Transaction& transaction, const Status& why);
@@ -168,6 +173,7 @@ class Partition {
   bool refuse_prepare(schema::Command::Reader command);
   [[nodiscard]] bool decides_nothing(schema::Command::Reader command) const;
   void send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to);
+  void ask_outcome(const TransactionKey& key);
   void tick_transactions();
 
   CoreOptions options_;
@@ -221,6 +227,7 @@ class Partition {
   std::optional<IndexBuild> build_;
   IndexNumber drop_reported_;  // the index whose drop met damage last; 0: none
 
+  const std::uint64_t first_transaction_;
   std::uint64_t next_transaction_;
   std::map<std::uint64_t, std::unique_ptr<Transaction>> transactions_;  // coordinated here, by number
   absl::flat_hash_map<SessionKey, std::uint64_t> transaction_sessions_;

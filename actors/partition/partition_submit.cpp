@@ -153,12 +153,13 @@ void Partition::send_prepares(Transaction& transaction) {
     return give_up(transaction, {Code::unknown_space, "There is no such space; it may have been dropped.", "space"});
   transaction.stage = Transaction::Stage::preparing;
   transaction.waiting_for = {transaction.participants.begin(), transaction.participants.end()};
-  ask_for_votes(transaction);
+  ask_for_votes(transaction, transaction.waiting_for);
 }
 
-/// Asks those that have not voted. Again and again, since a message may be lost with its connection or its node, and what
-/// waits for it holds locks: a participant that has prepared casts the same vote once more.
-void Partition::ask_for_votes(Transaction& transaction) {
+/// Again and again, since a message may be lost with its connection or its node, and what waits for it holds locks: a
+/// participant that has prepared casts the same vote once more.
+void Partition::ask_for_votes(Transaction& transaction, const std::set<PartitionId>& whom) {
+  if (whom.empty()) return;
   transaction.asked_ns = clock_.monotonic_ns();
   CommandView view(transaction.command);
   auto command = view.root();
@@ -167,11 +168,11 @@ void Partition::ask_for_votes(Transaction& transaction) {
     LocalId id;
     core_.graph().find_key(space, text_of(command.getBatch().getOperations()[0].getDeleteVertex().getKey()), id);
     for (auto& [participant, message] : unlink_messages(transaction.key, core_.graph(), space, id))
-      if (transaction.waiting_for.contains(participant))
+      if (whom.contains(participant))
         host_.send(participant, PeerCommandMail{std::move(message), transaction.request_number});
     return;
   }
-  for (PartitionId participant : transaction.waiting_for) {
+  for (PartitionId participant : whom) {
     CommandBytes prepare =
         command.isBatch()
             ? prepare_message(transaction.key, transaction.command, transaction.owners, participant, transaction.hints)

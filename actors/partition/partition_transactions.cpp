@@ -2,6 +2,7 @@
 // what was promised, and `on_ask` settles the rest (presumed abort).
 
 #include <algorithm>
+#include <iterator>
 
 #include "actors/partition/partition.h"
 #include "actors/partition/transaction_messages.h"
@@ -60,6 +61,7 @@ void Partition::on_vote(schema::Vote::Reader vote) {
   TransactionKey key = TransactionKey::read(vote.getTransaction());
   PartitionId from{vote.getParticipant()};
   auto found = transactions_.find(key.number);
+  if (found == transactions_.end() && is_of_before(key)) return on_ask(key, from);
   if (found == transactions_.end() || found->second->stage != Transaction::Stage::preparing ||
       found->second->key.number != key.number)
     return;  // from an attempt that is over; its participant has been or will be told
@@ -199,7 +201,7 @@ void Partition::begin_delete(const Effect& effect) {
   transaction->waiting_for = {effect.participants.begin(), effect.participants.end()};
   Transaction& begun = *transaction;
   transactions_.emplace(effect.transaction.number, std::move(transaction));
-  ask_for_votes(begun);
+  ask_for_votes(begun, begun.waiting_for);
 }
 
 void Partition::on_acknowledge(schema::Acknowledge::Reader acknowledge) {
@@ -291,7 +293,7 @@ void Partition::tick_transactions() {
     bool waits = transaction->stage < Transaction::Stage::committing;
     if (waits && transaction->deadline_ns != 0 && now > transaction->deadline_ns) late.push_back(number);
     bool silent = transaction->stage == Transaction::Stage::preparing && now - transaction->asked_ns >= send_again_ns;
-    if (silent) ask_for_votes(*transaction);
+    if (silent) ask_for_votes(*transaction, transaction->waiting_for);
   }
   for (std::uint64_t number : late)
     give_up(*transactions_[number], {Code::deadline_exceeded, "The time given ran out; the command was not executed."});
@@ -311,10 +313,33 @@ void Partition::tick_transactions() {
     asked_once_.insert(key.number);
     if (!before.contains(key.number)) continue;
     ++long_in_doubt_;
-    Frame question = Frame::build<schema::Request>(
-        [&](schema::Request::Builder request) { key.write(request.initAskOutcome()); });
-    host_.send(key.coordinator, RequestMail{std::move(question), nullptr, options_.self});
+    ask_outcome(key);
   }
+}
+
+void Partition::ask_outcome(const TransactionKey& key) {
+  Frame question =
+      Frame::build<schema::Request>([&](schema::Request::Builder request) { key.write(request.initAskOutcome()); });
+  host_.send(key.coordinator, RequestMail{std::move(question), nullptr, options_.self});
+}
+
+/// What may be lost is said again at once: others wait for what it locks, and a tick comes much later than a node that
+/// was only restarted.
+void Partition::on(ReconnectedMail mail) {
+  auto of_them = [&](const std::set<PartitionId>& all) {
+    std::set<PartitionId> some;
+    std::set_intersection(all.begin(), all.end(), mail.partitions->begin(), mail.partitions->end(), std::inserter(some, some.end()));
+    return some;
+  };
+  for (auto& [number, transaction] : transactions_)
+    if (transaction->stage == Transaction::Stage::preparing) ask_for_votes(*transaction, of_them(transaction->waiting_for));
+  for (auto& [number, entry] : unacknowledged_) {
+    auto decision = core_.decision(entry.key);
+    for (PartitionId participant : of_them(entry.waiting_for))
+      if (decision) send_decision(entry.key, true, decision->resolved, participant);
+  }
+  for (const TransactionKey& key : core_.in_doubt())
+    if (mail.partitions->contains(key.coordinator)) ask_outcome(key);
 }
 
 }  // namespace engram

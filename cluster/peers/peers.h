@@ -106,6 +106,7 @@ class Peers final : public MailRoute {
   void refused(std::uint32_t ordinal, bool by_peer, const Status& status);
   void log_refusal(std::uint32_t ordinal, bool by_peer, const Status& status);
   void up(std::uint64_t connection);
+  void tell_partitions(std::uint32_t reconnected);
   void down(std::uint64_t connection, const Status& why);
   void receive(std::uint64_t connection, const PacketBytes& packet);
   [[nodiscard]] PeerLink* link_of(std::uint64_t connection) const;

@@ -92,15 +92,25 @@ PeerLink* Peers::link_of(std::uint64_t connection) const {
 void Peers::up(std::uint64_t connection) {
   PeerLink* link = link_of(connection);
   if (link == nullptr) return;
+  std::uint32_t ordinal = 0;
   {
     std::lock_guard lock(mutex_);
-    PeerState& state = peers_[connections_.at(connection)];
+    ordinal = connections_.at(connection);
+    PeerState& state = peers_[ordinal];
     state.connected = true;
     changed_.notify_all();
     log_event(LogLevel::info, "peer connected",
               {{"node", node_text(state.introduction)}, {"version", state.introduction.version}});
   }
   link->up(connection);
+  tell_partitions(ordinal);
+}
+
+/// Once the link takes what they say about it.
+void Peers::tell_partitions(std::uint32_t reconnected) {
+  auto theirs = owned_by(*options_.map, reconnected);
+  auto shared = std::make_shared<const std::set<PartitionId>>(theirs.begin(), theirs.end());
+  for (PartitionId own : owned_by(*options_.map, options_.self.ordinal)) take_(own, ReconnectedMail{shared});
 }
 
 void Peers::down(std::uint64_t connection, const Status& why) {

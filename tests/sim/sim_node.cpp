@@ -243,10 +243,18 @@ void SimNode::receive(unsigned peer, const SimArrival& arrival) {
   PeerLink& link = *process_->links.at(peer);
   around_.trace.note("arrival", ordinal_ * 16 + peer, arrival.connection);
   switch (arrival.what) {
-    case SimArrival::What::up: return link.up(arrival.connection);
+    case SimArrival::What::up: return reconnected(peer, arrival.connection);
     case SimArrival::What::down: return link.down(arrival.connection);
     case SimArrival::What::packet: return link.receive(arrival.connection, arrival.bytes);
   }
+}
+
+/// As Peers::up does.
+void SimNode::reconnected(unsigned peer, std::uint64_t connection) {
+  process_->links.at(peer)->up(connection);
+  auto theirs = owned_by(around_.map, peer);
+  auto shared = std::make_shared<const std::set<PartitionId>>(theirs.begin(), theirs.end());
+  for (PartitionId id : own()) deliver(from_gateway + 1, id, ReconnectedMail{shared});
 }
 
 void SimNode::tick() {

@@ -95,6 +95,7 @@ class SimNode {
   };
   struct Process;
 
+  void reconnected(unsigned peer, std::uint64_t connection);
   Status open(Process& process);
   Status open_partitions(Process& process);
   bool flush_log();

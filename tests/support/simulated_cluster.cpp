@@ -321,47 +321,6 @@ std::string SimulatedCluster::replayed_state_of(PartitionId partition) const {
 
 // --- faults ---------------------------------------------------------------------------------------------------------
 
-bool SimulatedCluster::is_on(const Channel& channel, std::uint32_t node, bool sender) const {
-  unsigned end = sender ? channel.first : channel.second;
-  if (sender && end >= from_question && end < first_client) end -= from_question;
-  return end < options_.partitions && node_of({static_cast<std::uint16_t>(end)}) == node;
-}
-
-/// Of what is on its way, a random first part still arrives, but for questions, which are asked again.
-void SimulatedCluster::break_channels(const std::function<bool(const Channel&)>& broken) {
-  for (auto& [channel, sent] : mail_) {
-    if (!broken(channel)) continue;
-    bool questions = channel.first >= from_question && channel.first < first_client;
-    sent.resize(questions ? 0 : random_() % (sent.size() + 1));
-  }
-  std::erase_if(mail_, [](const auto& channel) { return channel.second.empty(); });
-}
-
-void SimulatedCluster::ask_again(const std::function<bool(const Question&)>& broken) {
-  for (auto& [number, question] : questions_)
-    if (broken(question) && is_up(node_of(question.to))) ask_over(number);
-}
-
-void SimulatedCluster::drop_answers(std::uint32_t to, std::uint32_t from) {
-  std::erase_if(answers_, [&](const LinkAnswer& answer) {
-    auto asked = questions_.find(answer.question);
-    return asked == questions_.end() || (node_of(asked->second.from) == to && node_of(asked->second.to) == from);
-  });
-}
-
-void SimulatedCluster::cut(std::uint32_t one, std::uint32_t other) {
-  break_channels([&](const Channel& channel) {
-    return (is_on(channel, one, true) && is_on(channel, other, false)) ||
-           (is_on(channel, other, true) && is_on(channel, one, false));
-  });
-  drop_answers(one, other);
-  drop_answers(other, one);
-  ask_again([&](const Question& question) {
-    std::uint32_t from = node_of(question.from), to = node_of(question.to);
-    return (from == one && to == other) || (from == other && to == one);
-  });
-}
-
 void SimulatedCluster::crash_node(std::uint32_t node) {
   keep_torn_group(logs_[node]);
   logs_[node].up = false;
@@ -383,6 +342,8 @@ void SimulatedCluster::restart_node(std::uint32_t node) {
   for (std::uint16_t i = 0; i < options_.partitions; ++i)
     if (node_of({i}) == node) open_partition({i});
   ask_again([&](const Question& question) { return node_of(question.to) == node; });
+  for (std::uint32_t other = 0; other < options_.nodes; ++other)
+    if (other != node) reconnect(node, other);
 }
 
 void SimulatedCluster::crash() {

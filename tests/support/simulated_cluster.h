@@ -129,6 +129,7 @@ class SimulatedCluster {
   void break_channels(const std::function<bool(const Channel&)>& broken);
   void ask_again(const std::function<bool(const Question&)>& broken);
   void drop_answers(std::uint32_t to, std::uint32_t from);
+  void reconnect(std::uint32_t one, std::uint32_t other);
 
   void work(PartitionId partition, std::function<void()> run) { disk_.push_back({partition, std::move(run)}); }
   Channels::iterator before_flush(Channels::iterator flush);

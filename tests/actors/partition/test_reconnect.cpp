@@ -1,0 +1,82 @@
+// A transaction over two nodes whose messages are lost with a connection or a node goes on as soon as these are back: no
+// time has to pass.
+
+#include "tests/actors/partition/partition_script.h"
+
+using namespace engram;
+using namespace engram::test;
+
+namespace {
+
+constexpr std::int64_t patience_ms = 10'000;
+
+SimulationOptions two_nodes() {
+  SimulationOptions options;
+  options.partitions = 2;
+  options.nodes = 2;
+  return options;
+}
+
+/// An edge between a vertex of either partition, with both of them.
+Submission link_over_nodes(Session& session) {
+  ModelBatch batch;
+  ModelOperation put;
+  put.kind = ModelOperation::Kind::put_edge;
+  put.create_missing = true;
+  auto owner = owner_in_default(2);
+  for (int i = 0; put.edge.source.empty() || put.edge.target.empty(); ++i) {
+    std::string key = "v" + std::to_string(i);
+    (owner(key) == PartitionId{0} ? put.edge.source : put.edge.target) = key;
+  }
+  put.edge.type = "knows";
+  batch.operations.push_back(put);
+  return session.batch(batch);
+}
+
+void take_steps(SimulatedCluster& cluster, std::uint64_t steps) {
+  for (; steps > 0 && cluster.step(); --steps) {}
+}
+
+void check_nothing_is_left(SimulatedCluster& cluster) {
+  while (cluster.step()) {}  // the clock stands still
+  for (PartitionCore* core : cores_of(cluster)) CHECK(!core->undecided());
+}
+
+}  // namespace
+
+TEST_CASE("what was lost with a connection is said again on the next one") {
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    INFO("seed " << seed);
+    SimulatedCluster cluster(two_nodes(), seed);
+    cluster.recover();
+    Session session(1, 2);
+    auto port = std::make_shared<Answered>();
+    Submission link = link_over_nodes(session);
+    cluster.submit(0, link.to, link.command, port, patience_ms);
+    take_steps(cluster, seed % 25);
+    cluster.cut(0, 1);
+    check_nothing_is_left(cluster);
+    REQUIRE(port->frame);
+    CHECK(port->outcome().created == 3);
+  }
+}
+
+TEST_CASE("a participant that was restarted is asked once more, and its coordinator's end is heard of at once") {
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+    INFO("seed " << seed);
+    SimulatedCluster cluster(two_nodes(), seed);
+    cluster.recover();
+    Session session(1, 2);
+    auto port = std::make_shared<Answered>();
+    Submission link = link_over_nodes(session);
+    cluster.submit(0, link.to, link.command, port, patience_ms);
+    take_steps(cluster, seed / 2 % 25);
+    bool coordinator = seed % 2 == 0;
+    std::uint32_t node = coordinator ? link.to.value : 1 - link.to.value;
+    cluster.crash_node(node);
+    cluster.restart_node(node);
+    check_nothing_is_left(cluster);
+    if (!coordinator) REQUIRE(port->frame);
+    if (!coordinator) CHECK(port->outcome().created == 3);
+  }
+}
