@@ -113,10 +113,10 @@ Lsn Partition::append(CommandBytes command, Gate gate) {
 
 void Partition::on(PeerCommandMail mail) {
   Failpoints::hit("transaction.before_participant");
-  if (stopping_) {
-    CommandView view(mail.command);
-    if (auto command = view.root(); refuse_prepare(command) || decides_nothing(command)) return;
-  }
+  CommandView view(mail.command);
+  auto command = view.root();
+  if (stopping_ && (refuse_prepare(command) || decides_nothing(command))) return;
+  if (repeats_what_waits(command)) return;
   append(std::move(mail.command));
 }
 
@@ -143,6 +143,7 @@ void Partition::apply_durable() {
     LoggedCommand record = std::move(pending_.front());
     pending_.pop_front();
     pending_bytes_ -= record.command.bytes().size();
+    forget_part(record);
     Failpoints::hit("partition.before_apply");
     Effects effects;
     core_.apply(record, effects);
@@ -230,7 +231,10 @@ void Partition::on(RefusedMail mail) {
     refused.push_front(std::move(pending_.back()));
     pending_.pop_back();
   }
-  for (const LoggedCommand& record : refused) refuse(record, mail.status);
+  for (const LoggedCommand& record : refused) {
+    forget_part(record);
+    refuse(record, mail.status);
+  }
 }
 
 void Partition::refuse(const LoggedCommand& record, const Status& status) {

@@ -6,12 +6,14 @@
 // In a crash: everything here but the core's state is lost, and nothing of it was promised. What was acknowledged is in
 // the log; transactions in doubt are settled by asking their coordinators (see RecoveredMail).
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <set>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "actors/messages/mail.h"
 #include "actors/partition/batch_owners.h"
@@ -152,6 +154,7 @@ class Partition {
   [[nodiscard]] bool must_queue(const Transaction& transaction);
   void begin_next_change_of(SpaceId space);
   void send_prepares(Transaction& transaction);
+  void ask_for_votes(Transaction& transaction);
   void ask_for_votes(Transaction& transaction, const std::set<PartitionId>& whom);
   ReplyPortPtr target_port(TransactionKey key, PartitionId owner, std::vector<Hash128> keys);
   void finish(Transaction& transaction, const Outcome& outcome);
@@ -172,6 +175,8 @@ class Partition {
   void send_vote(const Effect& effect);
   bool refuse_prepare(schema::Command::Reader command);
   [[nodiscard]] bool decides_nothing(schema::Command::Reader command) const;
+  bool repeats_what_waits(schema::Command::Reader command);
+  void forget_part(const LoggedCommand& record);
   void send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to);
   void ask_outcome(const TransactionKey& key);
   void tick_transactions();
@@ -192,6 +197,8 @@ class Partition {
   int apply_loads_ = 0;       // for the record in front
   static constexpr int max_loads = 4;
   static constexpr std::int64_t retry_pause_ns = 1'000'000;         // after a conflict, growing
+  /// What is not answered is said again after 2 s, then 4, 6 and 8: it may be lost, but its partition may also be slow.
+  static std::int64_t pause_before_again_ns(int times) { return std::int64_t{2'000'000'000} * std::min(times, 4); }
   static constexpr std::int64_t retry_absent_pause_ns = 50'000'000;  // while a node is stopping, growing
   std::vector<Again> again_;
   absl::flat_hash_map<std::uint64_t, LostDelete> lost_deletes_;    // by LSN, until their abort is applied
@@ -235,10 +242,22 @@ class Partition {
   struct Unacknowledged {
     TransactionKey key;
     std::set<PartitionId> waiting_for;
-    std::int64_t sent_ns = 0;
+    std::int64_t send_again_ns = 0;  // when: 0 at once
+    int sends = 0;
   };
   std::map<std::uint64_t, Unacknowledged> unacknowledged_;
   std::vector<TransactionKey> to_forget_;
+  struct Part {  // in a transaction, as its coordinator had it logged here
+    TransactionKey transaction;
+    bool decides = false;  // else it prepares
+    bool operator==(const Part&) const = default;
+    template <typename H>
+    friend H AbslHashValue(H hash, const Part& part) {
+      return H::combine(std::move(hash), part.transaction, part.decides);
+    }
+  };
+  static std::optional<Part> part_of(schema::Command::Reader command);
+  absl::flat_hash_set<Part> pending_parts_;  // logged and not applied
   std::vector<CommandBytes> to_log_again_;  // decisions that a full log refused
   std::map<std::uint64_t, std::set<PartitionId>> askers_;
   std::int64_t last_ask_ns_ = 0;
@@ -268,7 +287,8 @@ struct Partition::Transaction {
   Lsn deletes;            // the command that locked a vertex to delete
   int attempts = 0;
   std::int64_t retry_at_ns = 0;
-  std::int64_t asked_ns = 0;  // for votes
+  std::int64_t ask_again_ns = 0;  // for votes, when
+  int asks = 0;
   RequestNumber request_number;
 };
 

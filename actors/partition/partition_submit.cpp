@@ -153,14 +153,19 @@ void Partition::send_prepares(Transaction& transaction) {
     return give_up(transaction, {Code::unknown_space, "There is no such space; it may have been dropped.", "space"});
   transaction.stage = Transaction::Stage::preparing;
   transaction.waiting_for = {transaction.participants.begin(), transaction.participants.end()};
-  ask_for_votes(transaction, transaction.waiting_for);
+  transaction.asks = 0;
+  ask_for_votes(transaction);
 }
 
 /// Again and again, since a message may be lost with its connection or its node, and what waits for it holds locks: a
 /// participant that has prepared casts the same vote once more.
+void Partition::ask_for_votes(Transaction& transaction) {
+  transaction.ask_again_ns = clock_.monotonic_ns() + pause_before_again_ns(++transaction.asks);
+  ask_for_votes(transaction, transaction.waiting_for);
+}
+
 void Partition::ask_for_votes(Transaction& transaction, const std::set<PartitionId>& whom) {
   if (whom.empty()) return;
-  transaction.asked_ns = clock_.monotonic_ns();
   CommandView view(transaction.command);
   auto command = view.root();
   if (transaction.deletes.value != 0) {

@@ -13,7 +13,6 @@ namespace engram {
 namespace {
 
 constexpr std::int64_t ask_again_ns = 2'000'000'000;
-constexpr std::int64_t send_again_ns = 2'000'000'000;
 constexpr std::size_t forget_at_once = 64;
 
 Status lost_to_others() {
@@ -114,7 +113,7 @@ void Partition::on_decided(const Effect& effect) {
   }
   tell.erase(options_.self);
   if (effect.committed && !tell.empty())
-    unacknowledged_[effect.transaction.number] = {effect.transaction, tell, clock_.monotonic_ns()};
+    unacknowledged_[effect.transaction.number] = {effect.transaction, tell, clock_.monotonic_ns() + pause_before_again_ns(1), 1};
   for (PartitionId participant : tell) send_decision(effect.transaction, effect.committed, effect.resolved, participant);
   Failpoints::hit("transaction.after_decide");
 }
@@ -201,7 +200,7 @@ void Partition::begin_delete(const Effect& effect) {
   transaction->waiting_for = {effect.participants.begin(), effect.participants.end()};
   Transaction& begun = *transaction;
   transactions_.emplace(effect.transaction.number, std::move(transaction));
-  ask_for_votes(begun, begun.waiting_for);
+  ask_for_votes(begun);
 }
 
 void Partition::on_acknowledge(schema::Acknowledge::Reader acknowledge) {
@@ -272,11 +271,25 @@ bool Partition::decides_nothing(schema::Command::Reader command) const {
   if (!command.isDecide() || command.getDecide().getCommitted()) return false;
   TransactionKey transaction = TransactionKey::read(command.getDecide().getTransaction());
   if (core_.takes_part_in(transaction)) return false;
-  return std::none_of(pending_.begin(), pending_.end(), [&](const LoggedCommand& record) {
-    CommandView view(record.command);
-    auto waiting = view.root();
-    return waiting.isPrepare() && TransactionKey::read(waiting.getPrepare().getTransaction()) == transaction;
-  });
+  return !pending_parts_.contains({transaction, false});
+}
+
+std::optional<Partition::Part> Partition::part_of(schema::Command::Reader command) {
+  if (command.isPrepare()) return Part{TransactionKey::read(command.getPrepare().getTransaction()), false};
+  if (command.isDecide()) return Part{TransactionKey::read(command.getDecide().getTransaction()), true};
+  return std::nullopt;
+}
+
+/// The answer to the first one is still to come, and a coordinator's asking again must not fill a log that is slow already.
+bool Partition::repeats_what_waits(schema::Command::Reader command) {
+  auto part = part_of(command);
+  return part && !pending_parts_.insert(*part).second;
+}
+
+void Partition::forget_part(const LoggedCommand& record) {
+  if (pending_parts_.empty()) return;
+  CommandView view(record.command);
+  if (auto part = part_of(view.root())) pending_parts_.erase(*part);
 }
 
 // --- time -----------------------------------------------------------------------------------------------------------
@@ -292,15 +305,15 @@ void Partition::tick_transactions() {
     if (rested && !stopping_) due.push_back(number);
     bool waits = transaction->stage < Transaction::Stage::committing;
     if (waits && transaction->deadline_ns != 0 && now > transaction->deadline_ns) late.push_back(number);
-    bool silent = transaction->stage == Transaction::Stage::preparing && now - transaction->asked_ns >= send_again_ns;
-    if (silent) ask_for_votes(*transaction, transaction->waiting_for);
+    bool silent = transaction->stage == Transaction::Stage::preparing && now >= transaction->ask_again_ns;
+    if (silent) ask_for_votes(*transaction);
   }
   for (std::uint64_t number : late)
     give_up(*transactions_[number], {Code::deadline_exceeded, "The time given ran out; the command was not executed."});
   for (std::uint64_t number : due) ask_for_targets(*transactions_[number]);
   for (auto& [number, entry] : unacknowledged_) {
-    if (now - entry.sent_ns < send_again_ns) continue;
-    entry.sent_ns = now;
+    if (now < entry.send_again_ns) continue;
+    entry.send_again_ns = now + pause_before_again_ns(++entry.sends);
     auto decision = core_.decision(entry.key);
     for (PartitionId participant : entry.waiting_for)
       if (decision) send_decision(entry.key, true, decision->resolved, participant);

@@ -164,7 +164,7 @@ bool SimulatedCluster::step() {
     if (hosts_[channel->first.second] != nullptr) channels.push_back(channel);
   std::vector<NodeLog*> logs;
   for (NodeLog& log : logs_)
-    if (!log.queued.empty()) logs.push_back(&log);
+    if (!log.queued.empty() && !log.held) logs.push_back(&log);
   std::size_t choices = channels.size() + disk_.size() + answers_.size() + 2 * logs.size();
   if (choices == 0) return false;
   std::size_t choice = random_() % choices;

@@ -71,6 +71,9 @@ class SimulatedCluster {
   [[nodiscard]] bool is_up(std::uint32_t node) const { return logs_.at(node).up; }
   /// The connection between two nodes breaks, and there is a new one.
   void cut(std::uint32_t one, std::uint32_t other);
+  /// The log of a node writes nothing for a while: a slow disk.
+  void hold_log(std::uint32_t node) { logs_.at(node).held = true; }
+  void release_log(std::uint32_t node) { logs_.at(node).held = false; }
   /// Records that the last start replayed.
   [[nodiscard]] std::size_t replayed() const { return replayed_; }
   /// Until nothing of before the start is undecided: the engine lets nobody in before.
@@ -102,6 +105,7 @@ class SimulatedCluster {
     std::deque<QueuedRecord> queued;
     std::map<PartitionId, std::uint64_t> refused_epochs;
     bool up = true;
+    bool held = false;
   };
   using Channel = std::pair<unsigned, unsigned>;  // from, to
   struct Sent {

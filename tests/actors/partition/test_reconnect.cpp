@@ -80,3 +80,25 @@ TEST_CASE("a participant that was restarted is asked once more, and its coordina
     if (!coordinator) CHECK(port->outcome().created == 3);
   }
 }
+
+TEST_CASE("what is asked for again while the log still has the first asking is not logged twice") {
+  SimulatedCluster cluster(two_nodes(), 1);
+  cluster.recover();
+  Session session(1, 2);
+  auto port = std::make_shared<Answered>();
+  Submission link = link_over_nodes(session);
+  PartitionId participant{static_cast<std::uint16_t>(1 - link.to.value)};
+  std::size_t before = cluster.log_records(participant);
+  cluster.hold_log(participant.value);
+  cluster.submit(0, link.to, link.command, port, patience_ms);
+  for (int again = 0; again < 5; ++again) {
+    while (cluster.step()) {}
+    cluster.cut(0, 1);
+  }
+  while (cluster.step()) {}
+  cluster.release_log(participant.value);
+  check_nothing_is_left(cluster);
+  REQUIRE(port->frame);
+  CHECK(port->outcome().created == 3);
+  CHECK(cluster.log_records(participant) - before == 2);  // it was prepared and decided
+}
