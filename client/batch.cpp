@@ -160,11 +160,11 @@ Batch Batch::slice(std::size_t first, std::size_t count) const {
 std::vector<std::string> Batch::keys_of(std::size_t operation) const {
   auto read = impl_->batch.asReader().getOperations()[static_cast<unsigned>(operation)];
   auto ends = [](schema::EdgeKey::Reader edge) {
-    return std::vector<std::string>{edge.getSource().cStr(), edge.getTarget().cStr()};
+    return std::vector<std::string>{to_string(edge.getSource()), to_string(edge.getTarget())};
   };
   switch (read.which()) {
-    case schema::Operation::PUT_VERTEX: return {read.getPutVertex().getKey().cStr()};
-    case schema::Operation::DELETE_VERTEX: return {read.getDeleteVertex().getKey().cStr()};
+    case schema::Operation::PUT_VERTEX: return {to_string(read.getPutVertex().getKey())};
+    case schema::Operation::DELETE_VERTEX: return {to_string(read.getDeleteVertex().getKey())};
     case schema::Operation::PUT_EDGE: return ends(read.getPutEdge().getEdge());
     case schema::Operation::DELETE_EDGE: return ends(read.getDeleteEdge());
   }

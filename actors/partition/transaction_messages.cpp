@@ -170,12 +170,12 @@ std::map<PartitionId, CommandBytes> unlink_messages(const TransactionKey& key, G
     auto prepare = begin_prepare(message, key, space.value);
     const HotVertex* gone = graph.hot().peek(vertex);
     auto gone_key = parse_head(gone->head.bytes())->key;
-    prepare.setUnlinkKey(std::string(gone_key).c_str());
+    prepare.setUnlinkKey(whole_text(std::string(gone_key)));
     auto list = prepare.initUnlink(static_cast<unsigned>(entries.size()));
     for (unsigned i = 0; i < entries.size(); ++i) {
       list[i].setVertex(entries[i].slot.neighbour.value);
       list[i].setNeighbour(VertexId::of(graph.self(), vertex).value);
-      list[i].setType(std::string(graph.dictionary().name(entries[i].slot.type)).c_str());
+      list[i].setType(whole_text(std::string(graph.dictionary().name(entries[i].slot.type))));
       list[i].setRank(entries[i].slot.rank);
       list[i].setIncoming(entries[i].incoming);
     }

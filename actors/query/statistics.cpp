@@ -17,7 +17,7 @@ void add(Counts& counts, NamedCounts::Reader more) {
 void write(const Counts& counts, NamedCounts::Builder list) {
   unsigned at = 0;
   for (const auto& [name, count] : counts) {
-    list[at].setName(name.c_str());
+    list[at].setName(whole_text(name));
     list[at++].setCount(count);
   }
 }

@@ -201,7 +201,7 @@ kj::Promise<Frame> SessionServer::ask(PartitionId partition, RequestNumber numbe
 kj::Promise<Frame> SessionServer::find_space(const std::string& name, RequestNumber number) {
   const Engine& engine = *rights_->connection().services.engine;
   PartitionId home = home_of_space(name, engine.partitions());
-  auto question = [name](schema::Request::Builder out) { out.setFindSpace(name.c_str()); };
+  auto question = [name](schema::Request::Builder out) { out.setFindSpace(whole_text(name)); };
   if (engine.is_own(home)) return ask(home, number, question);
   return ask(engine.first_own(), number, question).then([this, home, question, number](Frame frame) -> kj::Promise<Frame> {
     if (frame.read<schema::Answer>().isFindSpace()) return kj::mv(frame);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/messages/frame.h"
+#include "actors/partition/core/batch_applier.h"
 #include "storage/base/placement.h"
 #include "schema/command.capnp.h"
 #include "storage/base/result.h"
@@ -219,9 +220,9 @@ class CommandModel {
 // --- as messages ----------------------------------------------------------------------------------------------------
 
 inline void write(const EdgeName& edge, schema::EdgeKey::Builder out) {
-  out.setSource(edge.source.c_str());
-  out.setType(edge.type.c_str());
-  out.setTarget(edge.target.c_str());
+  out.setSource(whole_text(edge.source));
+  out.setType(whole_text(edge.type));
+  out.setTarget(whole_text(edge.target));
   out.setRank(edge.rank);
 }
 
@@ -230,7 +231,7 @@ void write(const PropertyChanges& changes, const Init& init) {
   auto list = init(static_cast<unsigned>(changes.size()));
   unsigned at = 0;
   for (const auto& [name, value] : changes) {
-    list[at].setName(name.c_str());
+    list[at].setName(whole_text(name));
     auto out = list[at++].initValue();
     if (value) out.setInt64(*value);
   }
@@ -240,14 +241,14 @@ template <typename Init>
 void write(const std::set<std::string>& names, const Init& init) {
   auto list = init(static_cast<unsigned>(names.size()));
   unsigned at = 0;
-  for (const std::string& name : names) list.set(at++, name.c_str());
+  for (const std::string& name : names) list.set(at++, whole_text(name));
 }
 
 inline void write(const ModelOperation& operation, schema::Operation::Builder out) {
   switch (operation.kind) {
     case ModelOperation::Kind::put_vertex: {
       auto put = out.initPutVertex();
-      put.setKey(operation.key.c_str());
+      put.setKey(whole_text(operation.key));
       put.setMode(operation.mode);
       put.setReplace(operation.replace);
       write(operation.labels, [&](unsigned size) { return put.initLabels(size); });
@@ -256,7 +257,7 @@ inline void write(const ModelOperation& operation, schema::Operation::Builder ou
       return;
     }
     case ModelOperation::Kind::delete_vertex:
-      out.initDeleteVertex().setKey(operation.key.c_str());
+      out.initDeleteVertex().setKey(whole_text(operation.key));
       out.getDeleteVertex().setIfExists(operation.if_exists);
       return;
     case ModelOperation::Kind::put_edge: {
@@ -280,7 +281,7 @@ inline void write(const ModelCondition& condition, schema::Precondition::Builder
   if (condition.key.empty()) {
     write(condition.edge, out.getSubject().initEdge());
   } else {
-    out.getSubject().setVertex(condition.key.c_str());
+    out.getSubject().setVertex(whole_text(condition.key));
   }
   switch (condition.kind) {
     case ModelCondition::Kind::exists: return out.setExists();
@@ -289,7 +290,7 @@ inline void write(const ModelCondition& condition, schema::Precondition::Builder
     case ModelCondition::Kind::property_equals: break;
   }
   auto property = out.initPropertyEquals();
-  property.setName(condition.property.c_str());
+  property.setName(whole_text(condition.property));
   if (condition.value) property.initValue().setInt64(*condition.value);
 }
 
@@ -317,8 +318,15 @@ class RandomBatches {
     return batch;
   }
 
-  std::string key() { return prefix_ + std::to_string(below(keys_)); }
-  EdgeName edge() { return {key(), one_in(3) ? "likes" : "knows", key(), one_in(5) ? 1 : 0}; }
+  /// Some with a NUL, in front of which they are all alike.
+  std::string key() {
+    std::uint64_t number = below(keys_);
+    return prefix_ + (number % 4 == 3 ? std::string(1, '\0') : std::string()) + std::to_string(number);
+  }
+  EdgeName edge() {
+    using namespace std::string_literals;
+    return {key(), one_in(3) ? "knows\0well"s : "knows"s, key(), one_in(5) ? 1 : 0};
+  }
   std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
   bool one_in(std::uint64_t chances) { return below(chances) == 0; }
 

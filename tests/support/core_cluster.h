@@ -203,7 +203,7 @@ class CoreCluster {
           const FarEntry& entry = (*list)[i];
           unlink[i].setVertex(entry.slot.neighbour.value);
           unlink[i].setNeighbour(vertex.value);
-          unlink[i].setType(entry.type.c_str());
+          unlink[i].setType(whole_text(entry.type));
           unlink[i].setRank(entry.slot.rank);
           unlink[i].setIncoming(entry.side == Side::out);
         }

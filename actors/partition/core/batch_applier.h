@@ -66,5 +66,7 @@ ShareResult apply_plain_share(const ShareContext& context, schema::Batch::Reader
 bool touch_share(Graph& graph, const Space& space, schema::Batch::Reader batch, Needs& needs);
 
 inline std::string_view text_of(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
+/// Whole, also if it holds a NUL, at which a `const char*` would end.
+inline capnp::Text::Reader whole_text(const std::string& text) { return {text.c_str(), text.size()}; }
 
 }  // namespace engram

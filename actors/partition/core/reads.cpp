@@ -274,18 +274,18 @@ void PartitionRead::statistics(Answer answer) {
   std::erase_if(labels, [](const auto& label) { return label.first == Postings::all; });
   auto out = statistics.initLabels(static_cast<unsigned>(labels.size()));
   for (unsigned i = 0; i < labels.size(); ++i) {
-    out[i].setName(std::string(graph_.dictionary().name(labels[i].first)).c_str());
+    out[i].setName(whole_text(std::string(graph_.dictionary().name(labels[i].first))));
     out[i].setCount(labels[i].second);
   }
   auto types = statistics.initTypes(static_cast<unsigned>(space.counts.types.size()));
   for (unsigned i = 0; i < types.size(); ++i) {
-    types[i].setName(std::string(graph_.dictionary().name(space.counts.types[i].first)).c_str());
+    types[i].setName(whole_text(std::string(graph_.dictionary().name(space.counts.types[i].first))));
     types[i].setCount(space.counts.types[i].second);
   }
   auto indexes = statistics.initIndexes(static_cast<unsigned>(space.indexes.size()));
   for (unsigned i = 0; i < indexes.size(); ++i) {
-    indexes[i].setLabel(std::string(graph_.dictionary().name(space.indexes[i].label)).c_str());
-    indexes[i].setProperty(std::string(graph_.dictionary().name(space.indexes[i].property)).c_str());
+    indexes[i].setLabel(whole_text(std::string(graph_.dictionary().name(space.indexes[i].label))));
+    indexes[i].setProperty(whole_text(std::string(graph_.dictionary().name(space.indexes[i].property))));
   }
 }
 

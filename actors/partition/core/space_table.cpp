@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/partition/core/batch_applier.h"
 #include "storage/base/damage.h"
 
 namespace engram {
@@ -194,7 +195,7 @@ std::vector<SpaceId> SpaceTable::unready() {
 
 void SpaceTable::write_info(const Space& space, schema::SpaceInfo::Builder out) const {
   out.setId(space.route.id.value);
-  out.setName(space.name.c_str());
+  out.setName(whole_text(space.name));
   out.setPlacement(static_cast<schema::Placement>(space.route.placement));
   auto quota = out.initQuota();
   quota.setVertices(space.quota.vertices);
