@@ -133,9 +133,10 @@ kj::Maybe<Outcome> Ticket::judge(Outcome answer) {
   }
   if (code == Code::overloaded) return nullptr;
   if (code == Code::conflict && client_.options().retry_conflicts) {
-    // That number's answer is final, and it is "nothing was changed": a new attempt needs a new one.
+    // An attempt whose answer was lost may still be on its way to the partition, which does not remember conflicts: under a
+    // new number it would be one change more. Under the old one only one of them takes effect.
+    if (unsure_) return nullptr;
     client_.end_sequence(sequence_);
-    unsure_ = false;
     encode(client_.begin_sequence());
     return nullptr;
   }

@@ -15,7 +15,7 @@ enum ErrorCode {
   unknownEdge @7;           # An edge that has to exist does not.
   edgeExists @8;            # An edge that must not exist does ("create").
   preconditionFailed @9;    # A precondition of the command did not hold; nothing was changed.
-  conflict @10;             # A transaction lost against another one; retry with a new sequence number.
+  conflict @10;             # A transaction lost against another one; retry with a new sequence number (docs/rpc.md).
   quotaExceeded @11;        # The space is at its quota; nothing was changed.
   overloaded @12;           # Refused before anything was logged; retry later.
   deadlineExceeded @13;     # The time given ran out. For a write: its outcome is unknown, ask again with its sequence.

@@ -95,6 +95,15 @@ TEST_CASE("a lost conflict is tried again under a new number") {
   CHECK(setup.engine.submitted[1].first_incomplete == setup.engine.submitted[1].sequence);
 }
 
+TEST_CASE("after a lost answer a conflict is tried again under the same number: the lost attempt may still arrive") {
+  Setup setup;
+  auto client = setup.client();
+  setup.engine.submit_mishaps = {{Mishap::drop_after}, {Mishap::answer, schema::ErrorCode::CONFLICT}};
+  CHECK(client.submit(one_vertex("ada")).committed());
+  REQUIRE(setup.engine.submitted.size() == 3);
+  for (const auto& attempt : setup.engine.submitted) CHECK(attempt.sequence == setup.engine.submitted[0].sequence);
+}
+
 TEST_CASE("an expired session is replaced before anything is in doubt") {
   Setup setup;
   auto client = setup.client();
