@@ -30,6 +30,7 @@ struct Request {
     vote @14 :Vote;                   # To the coordinator.
     acknowledge @15 :Acknowledge;     # To the coordinator: the outcome is applied and durable at the participant.
     countSpaces @16 :List(UInt64);    # What this partition holds of each: listSpaces, parallel; id 0 and no name if unknown.
+    describeSpaces @17 :Void;         # Every spread space that this partition knows, for one whose volume is new. Feature level 2.
   }
 }
 
@@ -49,6 +50,7 @@ struct Answer {
     listSpaces @11 :List(Cli.SpaceInfo);
     resolve @12 :List(UInt64);        # 2^64-1: no such vertex.
     outcome @13 :Cli.Outcome;         # Of a command.
+    describeSpaces @14 :SpaceDescriptions;
   }
 }
 
@@ -103,6 +105,15 @@ struct ScanPart {
 struct ListSpaces {
   after @0 :Text;
   limit @1 :UInt32;
+}
+
+struct SpaceDescriptions {
+  isNew @0 :Bool;                     # This partition is about to ask the same, and knows nothing.
+  spaces @1 :List(Space);
+  struct Space {
+    info @0 :Cli.SpaceInfo;           # Without counts.
+    indexes @1 :List(Cmd.Index);
+  }
 }
 
 struct Vote {

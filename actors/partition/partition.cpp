@@ -54,11 +54,22 @@ void Partition::on(RecoveredMail mail) {
 void Partition::receive(Mail mail) {
   // The others may be ahead: before it knows where its history ends, nothing can be added to it.
   if (!started_ && !std::holds_alternative<RecoveredMail>(mail)) {
+    if (answers_as_new(mail)) return;
     if (!std::holds_alternative<TickMail>(mail)) early_.push_back(std::move(mail));
     return;
   }
   handle(std::move(mail));
   for (Mail& early : std::exchange(early_, {})) handle(std::move(early));
+}
+
+/// Two volumes may be lost, and each new one asks the other: it must not wait for what it waits for itself.
+bool Partition::answers_as_new(const Mail& mail) const {
+  const auto* question = std::get_if<RequestMail>(&mail);
+  if (!is_new_ || question == nullptr || question->port == nullptr) return false;
+  if (!question->request.read<schema::Request>().isDescribeSpaces()) return false;
+  question->port->reply(
+      Frame::build<schema::Answer>([](schema::Answer::Builder answer) { answer.initDescribeSpaces().setIsNew(true); }));
+  return true;
 }
 
 void Partition::handle(Mail mail) {

@@ -80,6 +80,9 @@ class Partition {
     write_back_again_ns_ = 1;
   }
 
+  /// Before any mail: it does not know its cluster's spaces yet, and says so to others that ask for them.
+  void begin_as_new() { is_new_ = true; }
+
   void receive(Mail mail);
   [[nodiscard]] const PartitionGauges& gauges() const { return gauges_; }
 
@@ -104,6 +107,7 @@ class Partition {
   };
 
   void handle(Mail mail);
+  bool answers_as_new(const Mail& mail) const;
   [[nodiscard]] bool settled() const;
   void on(RequestMail mail);
   void on(SubmitMail mail);
@@ -217,6 +221,7 @@ class Partition {
   std::int64_t write_back_again_ns_ = 0;
   Lsn written_back_;
   bool started_ = false;         // RecoveredMail came
+  bool is_new_ = false;          // and waits for what others know
   bool stopping_ = false;        // FlushMail came: nothing new is begun
   std::int64_t stopping_since_ns_ = 0;
   std::vector<Mail> early_;      // what came before it

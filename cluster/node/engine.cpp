@@ -4,6 +4,7 @@
 
 #include "cluster/logging/logging.h"
 #include "cluster/node/replay.h"
+#include "cluster/node/space_seeding.h"
 #include "storage/base/failpoint.h"
 
 namespace engram {
@@ -73,7 +74,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, Files& files
     return status;
   if (Status status = engine->open_stores(random); !status.ok()) return status;
   if (Status status = engine->replay(files); !status.ok()) return status;
-  engine->start_actors();
+  if (Status status = engine->start_actors(); !status.ok()) return status;
   engine->register_metrics();
   return engine;
 }
@@ -126,7 +127,7 @@ Status Engine::replay(Files& files) {
   return {};
 }
 
-void Engine::start_actors() {
+Status Engine::start_actors() {
   system_config_ = std::make_unique<caf::actor_system_config>();
   std::size_t workers = std::max(2u, options_.cores);
   // Work stealing lets a worker sleep 50 us between polls, and an enqueue cannot wake it: measured 100 us a message.
@@ -136,11 +137,40 @@ void Engine::start_actors() {
   writers_ = std::make_unique<BlockingPool>(1);
   start_services();
   services_.partitions.resize(options_.map->partitions());
-  for (auto& runtime : runtimes_)
+  for (auto& runtime : runtimes_) {
+    if (runtime->partition().core().is_new() && options_.new_partitions_ask) runtime->partition().begin_as_new();
     services_.partitions[runtime->id().value] = system_->spawn<PartitionActor>(runtime.get());
+  }
   start_log();
-  if (options_.partitions_open) options_.partitions_open(*this);
+  if (options_.partitions_open)
+    if (Status status = options_.partitions_open(*this); !status.ok()) return status;
+  if (Status status = begin_new_partitions(); !status.ok()) return status;
   settle();
+  return {};
+}
+
+/// What they begin with is in their warm stores before any command is: a replay finds it there, and another start knows that it
+/// need not ask. Their actors touch nothing before RecoveredMail.
+Status Engine::begin_new_partitions() {
+  if (options_.map->nodes() == 1) return {};
+  std::vector<PartitionRuntime*> fresh;
+  for (auto& runtime : runtimes_)
+    if (runtime->partition().core().is_new()) fresh.push_back(runtime.get());
+  if (fresh.empty()) return {};
+  std::vector<SpaceSeed> seeds;
+  if (options_.new_partitions_ask)
+    seeds = ask_for_spaces(*options_.map, first_own(), clock_,
+                           [this](PartitionId to, Mail mail) { send(to, std::move(mail), nullptr); });
+  for (PartitionRuntime* runtime : fresh) {
+    PartitionCore& core = runtime->partition().core();
+    for (const SpaceSeed& seed : seeds) core.take_over(seed);
+    if (Status status = runtime->store().write(core.take_all(), Lsn{0}); !status.ok()) return status;
+    core.written_back();
+  }
+  if (!seeds.empty())
+    log_event(LogLevel::info, "new partitions know the spaces of the cluster",
+              {{"partitions", fresh.size()}, {"spaces", seeds.size()}});
+  return {};
 }
 
 void Engine::start_services() {

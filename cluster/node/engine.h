@@ -29,7 +29,9 @@ struct EngineOptions {
   const PartitionMap* map = nullptr;  // which partitions are this node's
   MailRoute* others = nullptr;        // to partitions of other nodes; null: there is one node
   /// The partitions take mail from now on, and what is left of before the start can be settled with other nodes.
-  std::function<void(Engine&)> partitions_open;
+  std::function<Status(Engine&)> partitions_open;
+  /// Partitions in which nothing was ever stored are to ask the other nodes for the spaces before anything else.
+  bool new_partitions_ask = false;
   /// At the end, when all is written back: no mail of other nodes may come any more.
   std::function<void()> partitions_close;
   /// Called when the engine must not go on (the log failed, stored data is damaged): has to end the process.
@@ -82,10 +84,11 @@ class Engine {
   Engine(EngineOptions options, const Clock& clock, Metrics& metrics);
   Status open_stores(Random& random);
   Status replay(Files& files);
-  void start_actors();
+  Status start_actors();
   void start_services();
   void start_log();
   void settle();
+  Status begin_new_partitions();
   bool flush(std::chrono::steady_clock::time_point deadline);
   void register_metrics();
 

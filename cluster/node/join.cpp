@@ -58,19 +58,14 @@ class Search {
     changed_.notify_all();
   }
 
-  std::optional<Result<ClusterFound>> look() {
+  std::optional<ClusterFound> look() {
     ClusterFound found;
     for (const auto& [ordinal, peer] : heard_)
       if (peer.cluster_id != Id128()) found.members.push_back(peer);
     if (!found.members.empty()) {
-      const Introduction& member = found.members.front();
-      found.cluster_id = member.cluster_id;
-      found.level = member.feature_level;
-      if (self_.ordinal != 0) return found;
-      return Status(Code::precondition_failed,
-                    "this volume is empty, but " + member.name + "-" + std::to_string(member.ordinal) +
-                        " is part of a cluster already (" + member.cluster_id.hex() + "): bring back the volume of " +
-                        self_.name + "-0, or clear the volumes of all nodes to begin anew");
+      found.cluster_id = found.members.front().cluster_id;
+      found.level = found.members.front().feature_level;
+      return found;
     }
     if (self_.ordinal != 0 || heard_.size() + 1 < self_.nodes) return std::nullopt;
     random_.fill(std::as_writable_bytes(std::span(found.cluster_id.bytes)));

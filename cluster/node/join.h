@@ -2,7 +2,8 @@
 // The first start of a node of a cluster: to which cluster does its empty volume belong?
 //
 // The node with ordinal 0 makes the cluster, once it has heard from every other node that it knows of none: a volume that is
-// empty because it was lost must not become a new cluster beside the old one. The others ask those with lower ordinals.
+// empty because it was lost must not become a new cluster beside the old one. It joins that one as the others do, which ask
+// those with lower ordinals, once the operator has said that the volume is lost (peer_registry.h).
 
 #include <vector>
 
@@ -23,8 +24,7 @@ struct ClusterFound {
 };
 
 /// Waits for as long as it takes, and says in the log for whom. Errors: precondition_failed (the cluster is there, and has
-/// another volume for this ordinal; or this is ordinal 0, and the others are a cluster already), and what keeps this node from
-/// listening.
+/// another volume for this ordinal), and what keeps this node from listening.
 Result<ClusterFound> find_cluster(const Config& config, const Introduction& self, TlsFiles* tls, const Clock& clock,
                                   Random& random);
 

@@ -51,6 +51,7 @@ Status Membership::open_directory(const LoadedConfig& loaded, Files& files, Rand
     options.cluster_id = found->cluster_id;
     members_ = std::move(found->members);
     first_level_ = found->level;
+    made_cluster_ = found->made;
     log_event(LogLevel::info, found->made ? "a cluster is made" : "an empty volume joins its cluster",
               {{"cluster_id", found->cluster_id.hex()}, {"ordinal", options.ordinal}});
   }

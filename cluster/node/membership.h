@@ -22,6 +22,8 @@ class Membership {
 
   [[nodiscard]] const NodeIdentity& identity() const { return directory_->identity(); }
   [[nodiscard]] const PartitionMap& map() const { return *map_; }
+  /// This start made the cluster: nobody else knows more.
+  [[nodiscard]] bool made_cluster() const { return made_cluster_; }
   /// Null: there is one node.
   [[nodiscard]] Peers* peers() const { return peers_.get(); }
   /// Null: there is one node.
@@ -42,6 +44,7 @@ class Membership {
   std::unique_ptr<PartitionMap> map_;
   std::vector<Introduction> members_;  // of the cluster that was joined just now
   std::uint32_t first_level_ = 1;      // of a volume that was empty
+  bool made_cluster_ = false;
   std::unique_ptr<FeatureLevel> level_;
   std::unique_ptr<Peers> peers_;
 };

@@ -161,18 +161,18 @@ Status Node::open_engine() {
   options.identity = membership_->identity();
   options.map = &membership_->map();
   Peers* peers = membership_->peers();
-  Status peers_opened;
   if (peers != nullptr) {
     options.others = peers;
-    options.partitions_open = [&, this](Engine& engine) {
+    options.partitions_open = [peers, this](Engine& engine) {
       peer_unit_ = std::make_unique<InlineUnit>(&engine.actors());
-      peers_opened = peers->open([this, &engine](PartitionId to, Mail mail) {
+      Status opened = peers->open([this, &engine](PartitionId to, Mail mail) {
         engine.send(to, std::move(mail), is_long(mail) ? nullptr : peer_unit_.get());
         peer_unit_->run();
       }, [this] { return own_status(); });
-      if (peers_opened.ok()) peers_opened = peers->wait_until_known(known_wait_ms);
+      return opened.ok() ? peers->wait_until_known(known_wait_ms) : opened;
     };
     options.partitions_close = [peers] { peers->close(); };
+    options.new_partitions_ask = !membership_->made_cluster() && membership_->level()->in_force() >= spaces_feature_level;
   }
   options.cores = loaded_.machine.cores;
   last_progress_ns_ = clock_.monotonic_ns();  // who is ready within a second has nothing to tell
@@ -186,7 +186,6 @@ Status Node::open_engine() {
   auto engine = Engine::open(std::move(options), files_, clock_, random_, metrics_);
   if (!engine.ok()) return engine.status();
   engine_ = std::move(*engine);
-  if (!peers_opened.ok()) return peers_opened;
   live_engine_ = engine_.get();
   show_partitions();
   status_.set_section("cluster", [this](nlohmann::json& out) { out = view_->document(); });

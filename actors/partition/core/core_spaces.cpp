@@ -54,6 +54,11 @@ Status PartitionCore::check_space_change(SpaceId id, schema::SpaceChange::Reader
   auto label = index.getLabel().size() == 0 ? std::optional(NameId{}) : graph_.dictionary().find(text_of(index.getLabel()));
   auto property = graph_.dictionary().find(text_of(index.getProperty()));
   bool known = label && property && space->find_index(*label, *property) != nullptr;
+  // Both names are added when the change is applied, and others may come first.
+  constexpr std::size_t room_for_names = 4'096;
+  if (change.isDeclareIndex() && (!label || !property) && !graph_.dictionary().has_room(room_for_names))
+    return {Code::too_large, "A partition has as many names of labels, types and properties as it may: use names that are known.",
+            "declareIndex", Dictionary::max_names};
   if (change.isDeclareIndex() && known)
     return {Code::index_exists, "This label and property are indexed already.", "declareIndex"};
   if (change.isDropIndex() && !known)
@@ -98,6 +103,20 @@ SpaceId PartitionCore::apply_space_change(SpaceId id, schema::SpaceChange::Reade
   }
   spaces.mark_dirty(*space);
   return id;
+}
+
+void PartitionCore::take_over(const SpaceSeed& seed) {
+  SpaceTable& spaces = graph_.spaces();
+  Space* known = spaces.find(seed.id);  // `default` is
+  Space& space = known != nullptr ? *known : spaces.create(seed.id, seed.name, Placement::spread, seed.quota, seed.created_ns);
+  space.quota = seed.quota;
+  for (const auto& [label, property] : seed.indexes) {
+    NameId label_id = label.empty() ? NameId{} : graph_.dictionary().intern(label);
+    NameId property_id = graph_.dictionary().intern(property);
+    if (space.find_index(label_id, property_id) == nullptr)
+      space.indexes.push_back({spaces.next_index_number(), label_id, property_id, true});
+  }
+  spaces.mark_dirty(space);
 }
 
 std::vector<LocalId> PartitionCore::purge_victims(schema::Command::Reader command) {

@@ -123,7 +123,8 @@ void PartitionCore::save_state(std::vector<WarmChange>& out) {
 Status PartitionCore::load_state(const WarmStore::View& view) {
   auto value = view.get(WarmTable::meta, as_bytes(state_key));
   if (!value.ok()) return value.status();
-  if (!value.value().has_value()) return {};
+  stored_ = value.value().has_value();
+  if (!stored_) return {};
   Unpacker in(*value.value());
   graph_.set_next_local({in.number()});
   graph_.spaces().unpack_counters(in);

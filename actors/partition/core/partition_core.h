@@ -23,6 +23,7 @@
 #include "actors/partition/core/lock_table.h"
 #include "actors/partition/core/outcome.h"
 #include "actors/partition/core/session_table.h"
+#include "actors/partition/core/space_seed.h"
 
 namespace engram {
 
@@ -68,6 +69,11 @@ class PartitionCore {
   /// From the warm store (null: an empty state). Afterwards the log is replayed from applied() + 1.
   Status open(const WarmStore* store);
   [[nodiscard]] Lsn applied() const { return applied_; }
+  /// Nothing was ever stored or applied here: a volume that is new, or was lost.
+  [[nodiscard]] bool is_new() const { return !stored_ && applied_.value == 0; }
+  /// Of a new one, before anything else: knows a spread space from now on. No command says so; it has to be written to the warm
+  /// store before there are any.
+  void take_over(const SpaceSeed& seed);
 
   /// The next record of this partition's log. False in the needs: something of it is not in memory.
   bool touch(const LoggedCommand& record, Needs& needs);
@@ -190,6 +196,7 @@ class PartitionCore {
   SessionTable sessions_;
   LockTable locks_;
   Lsn applied_;
+  bool stored_ = false;  // the warm store has a state
   absl::flat_hash_map<TransactionKey, Prepared> prepared_;
   absl::flat_hash_map<TransactionKey, Decision> decisions_;
   absl::flat_hash_map<std::uint64_t, PendingDelete> deletes_;  // by LSN

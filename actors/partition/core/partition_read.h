@@ -41,6 +41,8 @@ class PartitionRead {
   void find_space(capnp::Text::Reader name, Answer answer);
   void count_spaces(capnp::List<std::uint64_t>::Reader ids, Answer answer);
   void list_spaces(schema::ListSpaces::Reader request, Answer answer);
+  void describe_spaces(Answer answer);
+  void write_index(const DeclaredIndex& index, schema::Index::Builder out);
 
   void neighbors(schema::NeighborsRequest::Reader request, Answer answer);
   void degree(schema::DegreeRequest::Reader request, Answer answer);

@@ -57,6 +57,7 @@ void PartitionRead::run(Answer answer) {
     case schema::Request::FIND_SPACE: return find_space(request_.getFindSpace(), answer);
     case schema::Request::COUNT_SPACES: return count_spaces(request_.getCountSpaces(), answer);
     case schema::Request::LIST_SPACES: return list_spaces(request_.getListSpaces(), answer);
+    case schema::Request::DESCRIBE_SPACES: return describe_spaces(answer);
     default: break;
   }
   if (graph_.spaces().find(space_) == nullptr)
@@ -283,10 +284,12 @@ void PartitionRead::statistics(Answer answer) {
     types[i].setCount(space.counts.types[i].second);
   }
   auto indexes = statistics.initIndexes(static_cast<unsigned>(space.indexes.size()));
-  for (unsigned i = 0; i < indexes.size(); ++i) {
-    indexes[i].setLabel(whole_text(std::string(graph_.dictionary().name(space.indexes[i].label))));
-    indexes[i].setProperty(whole_text(std::string(graph_.dictionary().name(space.indexes[i].property))));
-  }
+  for (unsigned i = 0; i < indexes.size(); ++i) write_index(space.indexes[i], indexes[i]);
+}
+
+void PartitionRead::write_index(const DeclaredIndex& index, schema::Index::Builder out) {
+  out.setLabel(whole_text(std::string(graph_.dictionary().name(index.label))));
+  out.setProperty(whole_text(std::string(graph_.dictionary().name(index.property))));
 }
 
 /// A partition that is not the name's home knows a spread space from the moment its creation is acknowledged. It speaks for
@@ -312,6 +315,19 @@ void PartitionRead::list_spaces(schema::ListSpaces::Reader request, Answer answe
                        [&](const Space& space) { spaces.push_back(&space); });
   auto list = answer.initListSpaces(static_cast<unsigned>(spaces.size()));
   for (unsigned i = 0; i < spaces.size(); ++i) graph_.spaces().write_info(*spaces[i], list[i]);
+}
+
+void PartitionRead::describe_spaces(Answer answer) {
+  std::vector<const Space*> spaces;
+  for (SpaceId id : graph_.spaces().all())
+    if (const Space* space = graph_.spaces().find(id); space != nullptr && space->route.placement == Placement::spread)
+      spaces.push_back(space);
+  auto list = answer.initDescribeSpaces().initSpaces(static_cast<unsigned>(spaces.size()));
+  for (unsigned i = 0; i < spaces.size(); ++i) {
+    graph_.spaces().write_info(*spaces[i], list[i].initInfo());
+    auto indexes = list[i].initIndexes(static_cast<unsigned>(spaces[i]->indexes.size()));
+    for (unsigned j = 0; j < indexes.size(); ++j) write_index(spaces[i]->indexes[j], indexes[j]);
+  }
 }
 
 }  // namespace engram

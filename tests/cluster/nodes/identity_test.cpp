@@ -104,6 +104,104 @@ TEST_CASE("a lost volume of node 0 does not become a new cluster beside the old 
   CHECK(!std::filesystem::exists(cluster.setup(0).data_dir + "/NODE"));
 }
 
+namespace {
+
+/// Loses the volume of a node, and does what docs/operations.md says.
+void lose_volume(ClusterProcesses& cluster, unsigned lost) {
+  cluster.stop(lost);
+  std::filesystem::remove_all(cluster.setup(lost).data_dir);
+  for (unsigned node = 0; node < cluster.nodes(); ++node)
+    if (node != lost) CHECK(cluster.connect(cluster.server(node)).forget_volume(lost).ok());
+  cluster.start(lost);
+  cluster.require_ready(lost);
+}
+
+client::Batch people() {
+  client::Batch batch;
+  for (int i = 0; i < 20; ++i)
+    batch.put_vertex("p" + std::to_string(i), {.labels = {"Person"}, .properties = {{"age", std::int64_t{i}}}});
+  return batch;
+}
+
+void make_space(ClusterProcesses& cluster, const std::string& name) {
+  auto client = cluster.connect(cluster.server(0));
+  client::Quota quota;
+  quota.vertices = 1000;
+  if (name != "default") REQUIRE(client.create_space(name, client::Placement::spread, quota).committed());
+  REQUIRE(client.use_space(name).ok());
+  REQUIRE(client.declare_index({"Person", "age"}).committed());
+  REQUIRE(client.submit(people()).committed());
+}
+
+/// What was on the lost volume can be put again, and is found.
+void check_space(client::Client& client, const std::string& name) {
+  INFO(name);
+  Status used = client.use_space(name);
+  INFO(used.message());
+  REQUIRE(used.ok());
+  auto outcome = client.submit(people());
+  INFO(outcome.status.message());
+  REQUIRE(outcome.committed());
+  auto statistics = client.statistics();
+  INFO(statistics.status().message());
+  REQUIRE(statistics.ok());
+  CHECK(statistics->space.vertices == 20);
+  CHECK(statistics->space.quota.vertices == (name == "default" ? 0 : 1000));
+  CHECK(statistics->indexes.size() == 1);
+  client::LookupQuery query;
+  query.index = {"Person", "age"};
+  query.min = client::Value(std::int64_t{0});
+  auto found = client.lookup(query);
+  INFO(found.status().message());
+  REQUIRE(found.ok());
+  CHECK(found->vertices.size() == 20);
+}
+
+}  // namespace
+
+TEST_CASE("behind the loss of any volume the cluster has the same spaces, quotas and indexes, and goes on with them") {
+  unsigned lost = GENERATE(0u, 1u, 2u);
+  ClusterProcesses cluster(3);
+  cluster.start_all();
+  // Homes on every node: among these there are some on the lost one.
+  std::vector<std::string> spaces{"default"};
+  for (int i = 0; i < 8; ++i) spaces.push_back("space-" + std::to_string(i));
+  for (const std::string& space : spaces) make_space(cluster, space);
+  lose_volume(cluster, lost);
+  for (unsigned node : {lost, (lost + 1) % 3}) {
+    auto client = cluster.connect(cluster.server(node));
+    for (const std::string& space : spaces) check_space(client, space);
+  }
+  auto client = cluster.connect(cluster.server(lost));
+  CHECK(client.create_space("space-0").status.code() == Code::space_exists);
+  CHECK(client.drop_space("space-0").committed());
+  CHECK(client.create_space("space-0").committed());
+
+  // It knows them of itself from now on.
+  cluster.stop(lost);
+  cluster.start(lost);
+  cluster.require_ready(lost);
+  auto again = cluster.connect(cluster.server(lost));
+  check_space(again, "space-1");
+}
+
+TEST_CASE("two volumes are lost: the third node tells both new ones of the spaces") {
+  ClusterProcesses cluster(3);
+  cluster.start_all();
+  make_space(cluster, "kept");
+  for (unsigned lost : {0u, 2u}) cluster.stop(lost);
+  for (unsigned lost : {0u, 2u}) {
+    std::filesystem::remove_all(cluster.setup(lost).data_dir);
+    CHECK(cluster.connect(cluster.server(1)).forget_volume(lost).ok());
+  }
+  for (unsigned lost : {0u, 2u}) cluster.start(lost);
+  for (unsigned lost : {0u, 2u}) cluster.require_ready(lost);
+  for (unsigned node = 0; node < 3; ++node) {
+    auto client = cluster.connect(cluster.server(node));
+    check_space(client, "kept");
+  }
+}
+
 TEST_CASE("a node with another number of nodes or partitions, or of another cluster, is refused") {
   ClusterProcesses cluster(2);
   cluster.start_all();
