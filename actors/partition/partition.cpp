@@ -81,7 +81,7 @@ void Partition::handle(Mail mail) {
 // --- log and apply --------------------------------------------------------------------------------------------------
 
 Status Partition::room_for_write() const {
-  if (pending_bytes_ > limits_.max_pending_bytes || pending_.size() > limits_.max_pending_records)
+  if (pending_bytes_ + transaction_bytes_ > limits_.max_pending_bytes || pending_.size() > limits_.max_pending_records)
     return {Code::overloaded, "The partition has more commands waiting than it may hold; retry with a pause.", "",
             limits_.max_pending_bytes};
   if (core_.waiting() > limits_.max_waiting)

@@ -50,7 +50,7 @@ class PartitionHost {
 };
 
 struct PartitionLimits {
-  std::size_t max_pending_bytes = std::size_t{64} << 20;  // logged but not applied yet
+  std::size_t max_pending_bytes = std::size_t{64} << 20;  // logged but not applied yet, or of transactions that are coordinated here
   std::size_t max_pending_records = 65'536;
   std::size_t max_waiting = 4'096;  // logged and waiting for a lock: each decision looks at all of them again
   std::size_t write_back_bytes = std::size_t{128} << 20;  // dirty bytes that start a write-back
@@ -181,7 +181,8 @@ class Partition {
   [[nodiscard]] bool decides_nothing(schema::Command::Reader command) const;
   bool repeats_what_waits(schema::Command::Reader command);
   void forget_part(const LoggedCommand& record);
-  void send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to);
+  void send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to,
+                     RequestNumber request = {});
   void ask_outcome(const TransactionKey& key);
   void tick_transactions();
 
@@ -242,6 +243,7 @@ class Partition {
   const std::uint64_t first_transaction_;
   std::uint64_t next_transaction_;
   std::map<std::uint64_t, std::unique_ptr<Transaction>> transactions_;  // coordinated here, by number
+  std::size_t transaction_bytes_ = 0;  // of the commands of these, but for deletions, which are in the core
   absl::flat_hash_map<SessionKey, std::uint64_t> transaction_sessions_;
   absl::flat_hash_map<std::uint64_t, std::uint64_t> commits_;  // LSN of a commit record -> transaction
   struct Unacknowledged {

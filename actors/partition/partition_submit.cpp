@@ -81,6 +81,7 @@ void Partition::begin(SubmitMail mail, BatchOwners owners, std::vector<Partition
   transaction->participants = std::move(participants);
   if (command.getSession() != 0)
     transaction_sessions_[{command.getSession(), command.getSequence()}] = transaction->key.number;
+  transaction_bytes_ += transaction->command.bytes().size();
   Transaction& started = *transaction;
   transactions_.emplace(started.key.number, std::move(transaction));
   if (must_queue(started)) {

@@ -107,6 +107,7 @@ void Partition::on_decided(const Effect& effect) {
     askers_.erase(asked);
   }
   auto live = transactions_.find(effect.transaction.number);
+  RequestNumber request = live != transactions_.end() ? live->second->request_number : RequestNumber();
   if (live != transactions_.end() && live->second->deletes.value != 0) {
     tell.insert(live->second->participants.begin(), live->second->participants.end());
     transactions_.erase(live);
@@ -114,18 +115,21 @@ void Partition::on_decided(const Effect& effect) {
   tell.erase(options_.self);
   if (effect.committed && !tell.empty())
     unacknowledged_[effect.transaction.number] = {effect.transaction, tell, clock_.monotonic_ns() + pause_before_again_ns(1), 1};
-  for (PartitionId participant : tell) send_decision(effect.transaction, effect.committed, effect.resolved, participant);
+  for (PartitionId participant : tell)
+    send_decision(effect.transaction, effect.committed, effect.resolved, participant, request);
   Failpoints::hit("transaction.after_decide");
 }
 
-void Partition::send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to) {
-  host_.send(to, PeerCommandMail{decide_message(key, committed, resolved)});
+void Partition::send_decision(const TransactionKey& key, bool committed, const ResolvedKeys& resolved, PartitionId to,
+                              RequestNumber request) {
+  host_.send(to, PeerCommandMail{decide_message(key, committed, resolved), request});
 }
 
 void Partition::finish(Transaction& transaction, const Outcome& outcome) {
   CommandView view(transaction.command);
   auto command = view.root();
   transaction_sessions_.erase({command.getSession(), command.getSequence()});
+  transaction_bytes_ -= transaction.command.bytes().size();
   std::vector<ReplyPortPtr> ports = std::move(transaction.ports);
   bool frees_space = !command.isBatch() && !command.isCreateSpace() && transaction.stage != Transaction::Stage::queued;
   SpaceId space{command.getSpace()};
@@ -151,7 +155,8 @@ void Partition::on_commit_outcome(std::uint64_t number, const Outcome& outcome) 
 void Partition::give_up(Transaction& transaction, const Status& status) {
   bool begun = transaction.stage != Transaction::Stage::committing && transaction.stage != Transaction::Stage::queued;
   if (begun && transaction.deletes.value == 0)  // those hear of a deletion's end when it is applied
-    for (PartitionId participant : transaction.participants) send_decision(transaction.key, false, {}, participant);
+    for (PartitionId participant : transaction.participants)
+      send_decision(transaction.key, false, {}, participant, transaction.request_number);
   Outcome outcome;
   outcome.status = status;
   if (transaction.deletes.value == 0) return finish(transaction, outcome);

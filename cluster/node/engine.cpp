@@ -95,8 +95,8 @@ Status Engine::open_stores(Random& random) {
     core.hot_bytes = config.hot.bytes / count;
     core.sessions.ttl_ns = config.limits.session_ttl_ms * 1'000'000;
     core.sessions.max_sessions = config.limits.max_sessions;
-    std::uint64_t seed = 0;
-    random.fill(std::as_writable_bytes(std::span(&seed, 1)));
+    core.key_hash_seed = random.next64();
+    std::uint64_t seed = random.next64();
     runtimes_.push_back(std::make_unique<PartitionRuntime>(core, partition_limits(config, count),
                                                            std::move(store).value(), services_, clock_, seed));
   }

@@ -13,7 +13,8 @@
 //   none is answered `unavailable` after `longest_wait_ns`.
 // - Memory is bounded: by what is sent and not taken in by the peer (`window_bytes`), and by all that is kept for the peer
 //   (`budget_bytes`); what exceeds it is answered `overloaded`, at once. Commands and notices of transactions, which end
-//   what others wait for, have `reserve_bytes` more and are then dropped, as if the connection had lost them.
+//   what others wait for, have `reserve_bytes` more and are then dropped, as if the connection had lost them. While the peer is
+//   away, no more than `max_waiting` calls wait for it: each holds a place among the calls that the node may have in flight.
 // - A large message is cut into parts, and parts of different questions and answers take turns: none waits for another's end.
 //   Commands and notices go before them, in their own order.
 //
@@ -36,6 +37,7 @@ struct PeerLinkOptions {
   std::size_t window_bytes = std::size_t{4} << 20;   // sent and not taken in yet
   std::size_t budget_bytes = std::size_t{128} << 20; // kept for the peer: waiting, sent, unanswered
   std::size_t reserve_bytes = std::size_t{64} << 20;
+  std::size_t max_waiting = 4'096;  // questions and submissions while the peer is away
   std::size_t max_message_bytes = std::size_t{256} << 20;  // a larger one ends the connection: it is a defect or no peer of ours
   std::int64_t longest_wait_ns = 60'000'000'000;
 };

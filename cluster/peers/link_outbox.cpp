@@ -86,6 +86,13 @@ Status LinkOutbox::why_refused(const Outgoing& message, std::size_t kept_with_it
   if (closed_) return {Code::unavailable, stopping};
   if (message.head.size_bytes > options_.max_message_bytes)
     return {Code::too_large, "The message is larger than what nodes may send each other.", "", options_.max_message_bytes};
+  if (!up_ && asking_.size() >= options_.max_waiting) {
+    bump(gauges_.overloaded);
+    return {Code::overloaded,
+            "As many calls as may wait for the node that this partition is on: it is away. Nothing was changed; retry with a "
+            "pause.",
+            "", options_.max_waiting};
+  }
   if (kept_with_it <= options_.budget_bytes) return {};
   bump(gauges_.overloaded);
   return {Code::overloaded,

@@ -17,6 +17,9 @@ Peers::Peers(PeersOptions options, const Clock& clock, Random& random)
     : options_(std::move(options)), clock_(clock), random_(random), made_ns_(clock.monotonic_ns()) {
   PeerLinkOptions link;
   link.budget_bytes = options_.config->cluster.budget_bytes;
+  // All others away: half of the places are left for what needs none of them.
+  std::size_t others = std::max(1U, options_.map->nodes() - 1);
+  link.max_waiting = std::max<std::size_t>(1, options_.config->listen.max_calls_in_flight / 2 / others);
   for (std::uint32_t ordinal = 0; ordinal < options_.map->nodes(); ++ordinal) {
     if (ordinal == options_.self.ordinal) continue;
     hosts_.emplace(ordinal, std::make_unique<Host>(*this, ordinal));

@@ -42,8 +42,12 @@ std::optional<Bytes> open_warm_value(WarmTable table, Bytes key, Bytes stored) {
 }
 
 Status warm_damage(WarmTable table, Bytes key, const std::string& store_path) {
+  // Behind the number of its index the key of an entry has the value of a property, which is nothing for a log.
+  constexpr std::size_t index_number_bytes = 4;
+  bool has_value = table == WarmTable::ordered && key.size() > index_number_bytes;
+  std::string shown = has_value ? hex(key.first(index_number_bytes)) + "..." : hex(key);
   return warm_store_damage("the warm store " + store_path + " has a damaged value in table '" + warm_table_name(table) +
-                           "' at key " + hex(key) + ": its checksum is wrong");
+                           "' at key " + shown + ": its checksum is wrong");
 }
 
 std::string warm_vertex_key(LocalId id) {

@@ -9,8 +9,8 @@ constexpr std::size_t max_known_absent = 65'536;
 
 }  // namespace
 
-Graph::Graph(PartitionId self, std::uint32_t partitions, std::size_t hot_bytes)
-    : self_(self), partitions_(partitions), hot_(hot_bytes), spaces_(self, partitions) {}
+Graph::Graph(PartitionId self, std::uint32_t partitions, std::size_t hot_bytes, std::uint64_t key_hash_seed)
+    : self_(self), partitions_(partitions), hot_(hot_bytes, key_hash_seed), spaces_(self, partitions) {}
 
 Status Graph::open(const WarmStore* store, LocalId next_local) {
   store_ = store;

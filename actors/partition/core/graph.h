@@ -33,7 +33,7 @@ enum class Presence { present, absent, missing };
 
 class Graph {
  public:
-  Graph(PartitionId self, std::uint32_t partitions, std::size_t hot_bytes);
+  Graph(PartitionId self, std::uint32_t partitions, std::size_t hot_bytes, std::uint64_t key_hash_seed);
 
   /// Reads dictionary, spaces and label postings; `store` has to outlive the graph. Null: nothing is behind (tests).
   Status open(const WarmStore* store, LocalId next_local);

@@ -59,6 +59,7 @@ struct CoreOptions {
   PartitionId self;
   std::uint32_t partitions = 1;
   std::size_t hot_bytes = std::size_t{1} << 30;
+  std::uint64_t key_hash_seed = 0;  // random where keys come from outside (HotTier); not part of the state
   SessionLimits sessions;
 };
 

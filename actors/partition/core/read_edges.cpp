@@ -92,11 +92,9 @@ void PartitionRead::neighbors(schema::NeighborsRequest::Reader request, Answer a
     if (start.set && side < start.side) continue;
     hot = edges_of(vertex->id, side);
     if (hot == nullptr || next.set) continue;
-    const Adjacency& edges = hot->edges(side);
-    auto cursor = start.set && side == start.side ? edges.seek(start.slot) : edges.begin();
+    FilteredEdges edges(hot->edges(side), filter, start.set && side == start.side ? start.slot : first_slot);
     EdgeEntry entry;
-    while (cursor.next(entry)) {
-      if (!filter.admit(entry)) continue;
+    while (edges.next(entry)) {
       if (found.size() >= request.getLimit() || !has_room_for(projection.bytes_of(entry.properties) + bytes_around)) {
         if (found.empty()) return fail_too_large(answer, "projection");  // a page without it would lead to itself
         next = {side, entry.slot, true};
@@ -185,8 +183,7 @@ bool PartitionRead::walk(const HopPlan& plan, LocalId id, HopRows& rows) {
     HotVertex* hot = edges_of(id, side);
     if (hot == nullptr) continue;
     EdgeEntry entry;
-    for (auto cursor = hot->edges(side).begin(); taken < plan.most && cursor.next(entry);) {
-      if (!plan.edges.admit(entry)) continue;
+    for (FilteredEdges edges(hot->edges(side), plan.edges); taken < plan.most && edges.next(entry);) {
       ++taken;
       rows.neighbours.push_back(entry.slot.neighbour.value);
       if (plan.payload == schema::HopRequest::Payload::WEIGHTS) rows.numbers.push_back(entry.weight);

@@ -57,6 +57,7 @@ Status CompiledEdgeFilter::compile(schema::EdgeFilter::Reader filter, const Dict
     auto name = dictionary.find(text_of(type));
     if (name) types_.push_back(*name);
   }
+  std::sort(types_.begin(), types_.end());
   impossible_ = filter.getTypes().size() > 0 && types_.empty();
   min_weight_ = filter.getMinWeight();
   max_weight_ = filter.getMaxWeight();
@@ -65,6 +66,17 @@ Status CompiledEdgeFilter::compile(schema::EdgeFilter::Reader filter, const Dict
 
 bool CompiledEdgeFilter::admits_type(NameId type) const {
   return !impossible_ && (types_.empty() || std::find(types_.begin(), types_.end(), type) != types_.end());
+}
+
+std::optional<NameId> CompiledEdgeFilter::type_behind(NameId type) const {
+  auto at = std::upper_bound(types_.begin(), types_.end(), type);
+  return at == types_.end() ? std::nullopt : std::optional(*at);
+}
+
+bool FilteredEdges::skip(NameId type) {
+  auto next = filter_.type_behind(type);
+  if (next) cursor_ = edges_.seek({*next, first_slot.neighbour, first_slot.rank});
+  return next.has_value();
 }
 
 CompiledProjection::CompiledProjection(schema::Projection::Reader projection, const Dictionary& dictionary)

@@ -48,14 +48,43 @@ class CompiledEdgeFilter {
     return properties_.empty() || properties_.admit(entry.properties);
   }
   [[nodiscard]] bool admits_type(NameId type) const;
+  /// It lets some types through only.
+  [[nodiscard]] bool has_types() const { return impossible_ || !types_.empty(); }
+  /// The first type behind that one which it lets through.
+  [[nodiscard]] std::optional<NameId> type_behind(NameId type) const;
   [[nodiscard]] bool has_property_filters() const { return !properties_.empty(); }
 
  private:
-  std::vector<NameId> types_;
+  std::vector<NameId> types_;  // ascending
   bool impossible_ = false;
   double min_weight_ = 0;
   double max_weight_ = 0;
   PropertyFilters properties_;
+};
+
+/// The edges of a vertex that a filter lets through, in order. Of a large one, the edges of other types are not looked at.
+class FilteredEdges {
+ public:
+  FilteredEdges(const Adjacency& edges, const CompiledEdgeFilter& filter, const EdgeSlot& from = first_slot)
+      : edges_(edges), filter_(filter),
+        skips_(filter.has_types() && edges.degree() > Adjacency::max_chunk_edges),
+        cursor_(from == first_slot ? edges.begin() : edges.seek(from)) {}
+
+  bool next(EdgeEntry& entry) {
+    while (cursor_.next(entry)) {
+      if (filter_.admit(entry)) return true;
+      if (skips_ && !filter_.admits_type(entry.slot.type) && !skip(entry.slot.type)) return false;
+    }
+    return false;
+  }
+
+ private:
+  bool skip(NameId type);
+
+  const Adjacency& edges_;
+  const CompiledEdgeFilter& filter_;
+  const bool skips_;
+  Adjacency::Cursor cursor_;
 };
 
 class CompiledProjection {

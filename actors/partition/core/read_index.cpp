@@ -66,10 +66,13 @@ void PartitionRead::lookup(schema::LookupRequest::Reader request, Answer answer)
 
   std::string from = sort_key(bounds.min);
   std::string to = sort_key(bounds.max);
+  // The first byte of a sort key is the kind of its value: texts are not above numbers, they are something else.
+  std::string kind = (from.empty() ? to : from).substr(0, 1);
+  if (from.empty()) from = kind;
   std::vector<LocalId> ids;
   bool more = false;
   auto visit = [&](Bytes key, LocalId id) {
-    if (!to.empty() && as_text(key) > to) return false;
+    if (!as_text(key).starts_with(kind) || (!to.empty() && as_text(key) > to)) return false;
     HotVertex* hot = head_of(id);
     if (hot == nullptr) return outcome_.needs.size() < request.getLimit();  // collects what is missing in one go
     auto head = parse_head(hot->head.bytes());

@@ -102,3 +102,42 @@ TEST_CASE("what is asked for again while the log still has the first asking is n
   CHECK(port->outcome().created == 3);
   CHECK(cluster.log_records(participant) - before == 2);  // it was prepared and decided
 }
+
+TEST_CASE("what waits for a node that is away is bounded in memory: more is refused before anything is logged") {
+  SimulatedCluster cluster(two_nodes(), 1);
+  cluster.recover();
+  Session session(1, 2);
+  PartitionId home = link_over_nodes(session).to;
+  cluster.crash_node(1 - home.value);
+  constexpr std::size_t text_bytes = std::size_t{1} << 19, limit_bytes = PartitionLimits().max_pending_bytes;
+  const std::string text(text_bytes, 'x');
+  std::vector<std::shared_ptr<Answered>> ports;
+  for (std::size_t i = 0; i < limit_bytes / text_bytes + 10; ++i) {
+    Submission large = session.command(default_space(2), [&](schema::Command::Builder command) {
+      auto operations = command.initBatch().initOperations(2);
+      for (unsigned end : {0u, 1u}) {  // one vertex on each node, so that it is a transaction
+        auto put = operations[end].initPutVertex();
+        std::string key;
+        for (int n = 0; key.empty() || owner_in_default(2)(key).value != end; ++n) key = std::to_string(i) + "-" + std::to_string(n);
+        put.setKey(key.c_str());
+        auto property = put.initProperties(1)[0];
+        property.setName("text");
+        property.getValue().setText(text.c_str());
+      }
+    });
+    if (large.to != home) continue;
+    ports.push_back(std::make_shared<Answered>());
+    cluster.submit(0, large.to, large.command, ports.back(), 600'000);
+  }
+  while (cluster.step()) {}
+  std::size_t waiting = 0;
+  for (const auto& port : ports) {
+    if (!port->frame) ++waiting;
+    if (port->frame) CHECK(port->outcome().status.code() == Code::overloaded);
+  }
+  CHECK(waiting <= limit_bytes / (2 * text_bytes) + 1);
+  CHECK(waiting < ports.size());
+  cluster.restart_node(1 - home.value);
+  check_nothing_is_left(cluster);
+  for (const auto& port : ports) CHECK(port->frame);
+}

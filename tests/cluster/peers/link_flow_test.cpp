@@ -227,3 +227,21 @@ TEST_CASE("a question that was begun is finished although the peer is about to s
   pair.tick();
   CHECK(pair.right.ids() == std::vector<std::uint64_t>{1});
 }
+
+TEST_CASE("for a peer that is away only so many calls wait; one that is there is asked as much as there is memory for") {
+  PeerLinkOptions options;
+  options.max_waiting = 3;
+  LinkPair pair(options);
+  std::vector<AskingPortPtr> asked;
+  for (std::uint64_t id = 1; id <= 5; ++id) asked.push_back(pair.left.ask(id));
+  for (int waiting : {0, 1, 2}) CHECK(asked[waiting]->answers() == 0);
+  for (int refused : {3, 4}) {
+    REQUIRE(asked[refused]->answers() == 1);
+    CHECK(asked[refused]->status().code() == Code::overloaded);
+    CHECK(asked[refused]->status().limit() == 3);
+  }
+  pair.connect(1);
+  for (std::uint64_t id = 6; id <= 9; ++id) asked.push_back(pair.left.ask(id));
+  pair.run();
+  CHECK(pair.right.ids() == std::vector<std::uint64_t>{1, 2, 3, 6, 7, 8, 9});
+}

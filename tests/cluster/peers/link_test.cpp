@@ -256,7 +256,9 @@ TEST_CASE("a question that is given up half-way is not delivered") {
 }
 
 TEST_CASE("ten thousand open questions are looked through in a few ticks") {
-  LinkPair pair;
+  PeerLinkOptions options;
+  options.max_waiting = 10'000;
+  LinkPair pair(options);
   std::vector<AskingPortPtr> ports;
   for (std::uint64_t id = 1; id <= 10'000; ++id) ports.push_back(pair.left.ask(id));
   for (std::size_t i = 0; i < ports.size(); i += 100) ports[i]->cancel();
