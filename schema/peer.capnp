@@ -111,7 +111,7 @@ struct SpaceDescriptions {
   isNew @0 :Bool;                     # This partition is about to ask the same, and knows nothing.
   spaces @1 :List(Space);
   struct Space {
-    info @0 :Cli.SpaceInfo;           # Without counts.
+    info @0 :Cli.SpaceInfo;           # Its counts are those of this partition.
     indexes @1 :List(Cmd.Index);
   }
 }

@@ -92,6 +92,7 @@ Status Engine::open_stores(Random& random) {
     CoreOptions core;
     core.self = partition;
     core.partitions = options_.map->partitions();
+    core.epoch = options_.map->epoch(partition);
     core.hot_bytes = config.hot.bytes / count;
     core.sessions.ttl_ns = config.limits.session_ttl_ms * 1'000'000;
     core.sessions.max_sessions = config.limits.max_sessions;

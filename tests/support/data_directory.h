@@ -105,7 +105,7 @@ class DataDirectory {
   template <typename Change>
   void tamper(PartitionId partition, const Change& change) {
     auto store = open_store(partition, false);
-    PartitionCore core({partition, partitions, std::size_t{1} << 30, {}});
+    PartitionCore core({.self = partition, .partitions = partitions});
     expect(core.open(store.get()));
     change(core);
     Lsn applied = core.applied();

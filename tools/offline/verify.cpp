@@ -83,6 +83,7 @@ class Verify {
       core.self = own_[i];
       core.partitions = report_.identity.partitions;
       core.hot_bytes = std::numeric_limits<std::size_t>::max();
+      core.epoch = std::numeric_limits<std::uint32_t>::max();  // whoever owned the partition
       cores_.push_back(std::make_unique<PartitionCore>(core));
       cores[own_[i].value] = cores_.back().get();
       partitions.push_back({cores_.back().get(), nullptr, 0, {}, {}});  // changes nothing on disk

@@ -11,6 +11,7 @@ namespace engram {
 namespace {
 
 constexpr std::string_view state_key = "state";
+constexpr std::string_view epoch_key = "epoch";
 
 void pack_transaction(Packer& out, const TransactionKey& key) {
   out.number(key.coordinator.value).number(key.number).signed_number(key.started_ns);
@@ -70,6 +71,7 @@ Status PartitionCore::open(const WarmStore* store) {
   if (store == nullptr) return graph_.open(nullptr, LocalId{0});
   WarmStore::View view(*store);
   applied_ = view.applied_lsn();
+  if (Status status = load_epoch(view); !status.ok()) return status;
   if (Status status = sessions_.load(view); !status.ok()) return status;
   if (Status status = load_state(view); !status.ok()) return status;
   return graph_.open(store, graph_.next_local());
@@ -118,6 +120,23 @@ void PartitionCore::save_state(std::vector<WarmChange>& out) {
     pack_locks(packed, one.locks);
   }
   out.push_back({WarmTable::meta, std::string(state_key), BlobRef::copy_of(as_bytes(packed.bytes()))});
+  Packer epoch;
+  epoch.number(epoch_);
+  out.push_back({WarmTable::meta, std::string(epoch_key), BlobRef::copy_of(as_bytes(epoch.bytes()))});
+}
+
+/// The log tells it too, but is cut off behind what is stored. A store of before has none: nobody had moved yet.
+Status PartitionCore::load_epoch(const WarmStore::View& view) const {
+  auto value = view.get(WarmTable::meta, as_bytes(epoch_key));
+  if (!value.ok()) return value.status();
+  if (!value.value().has_value()) return {};
+  Unpacker in(*value.value());
+  std::uint64_t written = in.number();
+  if (!in.ok() || !in.at_end()) return warm_store_damage("the warm store's epoch does not parse");
+  if (written <= epoch_) return {};
+  return {Code::precondition_failed, "The warm store of partition " + std::to_string(self_.value) + " was written under ownership " +
+                                         std::to_string(written) + ", and this node was told to own it under " +
+                                         std::to_string(epoch_) + ": another node owns it by now. Start this one with the newest map."};
 }
 
 Status PartitionCore::load_state(const WarmStore::View& view) {

@@ -30,6 +30,7 @@ CommandView::CommandView(const CommandBytes& bytes) : reader_(bytes.words(), tru
 PartitionCore::PartitionCore(const CoreOptions& options)
     : self_(options.self),
       partitions_(options.partitions),
+      epoch_(options.epoch),
       graph_(options.self, options.partitions, options.hot_bytes, options.key_hash_seed),
       sessions_(options.sessions) {}
 

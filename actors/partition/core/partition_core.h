@@ -58,6 +58,7 @@ using Effects = std::vector<Effect>;
 struct CoreOptions {
   PartitionId self;
   std::uint32_t partitions = 1;
+  std::uint32_t epoch = 1;  // of the partition's ownership (cluster/map/partition_map.h)
   std::size_t hot_bytes = std::size_t{1} << 30;
   std::uint64_t key_hash_seed = 0;  // random where keys come from outside (HotTier); not part of the state
   SessionLimits sessions;
@@ -67,7 +68,8 @@ class PartitionCore {
  public:
   explicit PartitionCore(const CoreOptions& options);
 
-  /// From the warm store (null: an empty state). Afterwards the log is replayed from applied() + 1.
+  /// From the warm store (null: an empty state). Afterwards the log is replayed from applied() + 1. Errors: those of WarmStore,
+  /// corrupt, precondition_failed (a later owner of the partition wrote it).
   Status open(const WarmStore* store);
   [[nodiscard]] Lsn applied() const { return applied_; }
   /// Nothing was ever stored or applied here: a volume that is new, or was lost.
@@ -188,11 +190,13 @@ class PartitionCore {
   void vote(const TransactionKey& transaction, Status status, ShareResult result, Effects& effects);
   [[nodiscard]] Space* space_of(schema::Command::Reader command) { return graph_.spaces().find({command.getSpace()}); }
 
+  Status load_epoch(const WarmStore::View& view) const;
   Status load_state(const WarmStore::View& view);
   void save_state(std::vector<WarmChange>& out);
 
   PartitionId self_;
   std::uint32_t partitions_;
+  std::uint32_t epoch_;
   Graph graph_;
   SessionTable sessions_;
   LockTable locks_;

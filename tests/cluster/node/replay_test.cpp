@@ -25,7 +25,7 @@ Start start(DataDirectory& data, std::size_t write_back_bytes) {
   for (std::uint16_t i = 0; i < DataDirectory::partitions; ++i) {
     start.stores.push_back(data.open_store({i}, false));
     start.cores.push_back(std::make_unique<PartitionCore>(
-        CoreOptions{{i}, DataDirectory::partitions, std::size_t{1} << 30, {}}));
+        CoreOptions{.self = {i}, .partitions = DataDirectory::partitions}));
     expect(start.cores[i]->open(start.stores[i].get()));
     start.partitions.push_back({start.cores[i].get(), start.stores[i].get(), write_back_bytes, {}, {}});
   }
