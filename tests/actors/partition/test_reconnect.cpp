@@ -37,6 +37,19 @@ void take_steps(SimulatedCluster& cluster, std::uint64_t steps) {
   for (; steps > 0 && cluster.step(); --steps) {}
 }
 
+/// So many steps after it was submitted.
+struct LinkUnderWay {
+  LinkUnderWay(std::uint64_t seed, std::uint64_t steps) : cluster(two_nodes(), seed) {
+    cluster.recover();
+    cluster.submit(0, link.to, link.command, port, patience_ms);
+    take_steps(cluster, steps);
+  }
+  SimulatedCluster cluster;
+  Session session{1, 2};
+  Submission link = link_over_nodes(session);
+  std::shared_ptr<Answered> port = std::make_shared<Answered>();
+};
+
 void check_nothing_is_left(SimulatedCluster& cluster) {
   while (cluster.step()) {}  // the clock stands still
   for (PartitionCore* core : cores_of(cluster)) CHECK(!core->undecided());
@@ -47,37 +60,25 @@ void check_nothing_is_left(SimulatedCluster& cluster) {
 TEST_CASE("what was lost with a connection is said again on the next one") {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) {
     INFO("seed " << seed);
-    SimulatedCluster cluster(two_nodes(), seed);
-    cluster.recover();
-    Session session(1, 2);
-    auto port = std::make_shared<Answered>();
-    Submission link = link_over_nodes(session);
-    cluster.submit(0, link.to, link.command, port, patience_ms);
-    take_steps(cluster, seed % 25);
-    cluster.cut(0, 1);
-    check_nothing_is_left(cluster);
-    REQUIRE(port->frame);
-    CHECK(port->outcome().created == 3);
+    LinkUnderWay one(seed, seed % 25);
+    one.cluster.cut(0, 1);
+    check_nothing_is_left(one.cluster);
+    REQUIRE(one.port->frame);
+    CHECK(one.port->outcome().created == 3);
   }
 }
 
 TEST_CASE("a participant that was restarted is asked once more, and its coordinator's end is heard of at once") {
   for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
     INFO("seed " << seed);
-    SimulatedCluster cluster(two_nodes(), seed);
-    cluster.recover();
-    Session session(1, 2);
-    auto port = std::make_shared<Answered>();
-    Submission link = link_over_nodes(session);
-    cluster.submit(0, link.to, link.command, port, patience_ms);
-    take_steps(cluster, seed / 2 % 25);
+    LinkUnderWay one(seed, seed / 2 % 25);
     bool coordinator = seed % 2 == 0;
-    std::uint32_t node = coordinator ? link.to.value : 1 - link.to.value;
-    cluster.crash_node(node);
-    cluster.restart_node(node);
-    check_nothing_is_left(cluster);
-    if (!coordinator) REQUIRE(port->frame);
-    if (!coordinator) CHECK(port->outcome().created == 3);
+    std::uint32_t node = coordinator ? one.link.to.value : 1 - one.link.to.value;
+    one.cluster.crash_node(node);
+    one.cluster.restart_node(node);
+    check_nothing_is_left(one.cluster);
+    if (!coordinator) REQUIRE(one.port->frame);
+    if (!coordinator) CHECK(one.port->outcome().created == 3);
   }
 }
 
