@@ -2,6 +2,7 @@
 // Expected errors are values. A Status is a code and a message for a person; a Result<T> is a T or a Status.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -42,33 +43,39 @@ enum class Code : std::uint16_t {
 /// The code's name as users see it, for example "unknown_vertex".
 const char* code_name(Code code);
 
+/// No larger than a pointer, which is null as long as nothing is wrong: most calls end well, and every edge of a load is
+/// checked by a dozen of them.
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(Code code, std::string message, std::string field = {}, std::uint64_t limit = 0)
-      : code_(code), message_(std::move(message)), field_(std::move(field)), limit_(limit) {}
+  Status(Code code, std::string message, std::string field = {}, std::uint64_t limit = 0);
+  Status(const Status& other);
+  Status& operator=(const Status& other);
+  Status(Status&&) noexcept = default;
+  Status& operator=(Status&&) noexcept = default;
+  ~Status() = default;
 
-  [[nodiscard]] bool ok() const { return code_ == Code::none; }
-  [[nodiscard]] Code code() const { return code_; }
+  [[nodiscard]] bool ok() const { return error_ == nullptr; }
+  [[nodiscard]] Code code() const { return ok() ? Code::none : error_->code; }
   /// What is wrong and what to do about it.
-  [[nodiscard]] const std::string& message() const { return message_; }
+  [[nodiscard]] const std::string& message() const;
   /// The field that is wrong, as a path ("operations[3].key"); may be empty.
-  [[nodiscard]] const std::string& field() const { return field_; }
+  [[nodiscard]] const std::string& field() const;
   /// The limit that was exceeded, in the field's unit; 0 if none.
-  [[nodiscard]] std::uint64_t limit() const { return limit_; }
+  [[nodiscard]] std::uint64_t limit() const { return ok() ? 0 : error_->limit; }
   /// How far what ended at a limit had come: the vertices that a read had come upon; 0 if none, or not known.
-  [[nodiscard]] std::uint64_t partial() const { return partial_; }
-  Status with_partial(std::uint64_t partial) && {
-    partial_ = partial;
-    return std::move(*this);
-  }
+  [[nodiscard]] std::uint64_t partial() const { return ok() ? 0 : error_->partial; }
+  Status with_partial(std::uint64_t partial) &&;
 
  private:
-  Code code_ = Code::none;
-  std::string message_;
-  std::string field_;
-  std::uint64_t limit_ = 0;
-  std::uint64_t partial_ = 0;
+  struct Error {
+    Code code;
+    std::string message;
+    std::string field;
+    std::uint64_t limit = 0;
+    std::uint64_t partial = 0;
+  };
+  std::unique_ptr<Error> error_;
 };
 
 template <typename T>
