@@ -26,6 +26,9 @@ class File {
   [[nodiscard]] virtual Result<std::size_t> read_at(std::span<std::byte> into, std::uint64_t offset) const = 0;
   /// Writes all of `bytes`. After an error any part of them may have been written.
   virtual Status write_at(Bytes bytes, std::uint64_t offset) = 0;
+  /// What is written from now on, in whole blocks of 4096 bytes from memory that is aligned like them, goes past the system's
+  /// cache of pages, where the file system can do that: for what nobody reads soon. Other writes work as before.
+  virtual void bypass_cache() {}
   /// Makes the content durable (fdatasync). After an error the content is unknown: never call it again and hope.
   virtual Status sync_data() = 0;
   /// Makes the content and the file's own attributes, its length above all, durable (fsync).

@@ -70,11 +70,17 @@ class PosixFile final : public File {
       auto put = retried([&] {
         return ::pwrite(fd_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
       });
+      if (put < 0 && errno == EINVAL && std::exchange(direct_, false)) {  // its blocks are larger, or these bytes no blocks
+        if (Status status = set_direct(false); !status.ok()) return status;
+        continue;
+      }
       if (put <= 0) return system_error("write", path(), put == 0 ? EIO : errno);
       done += static_cast<std::size_t>(put);
     }
     return {};
   }
+
+  void bypass_cache() override { direct_ = set_direct(true).ok(); }
 
   Status sync_data() override {
     if (::fdatasync(fd_.get()) != 0) return system_error("sync", path(), errno);
@@ -96,6 +102,12 @@ class PosixFile final : public File {
   }
 
  private:
+  Status set_direct(bool direct) {
+    int flags = ::fcntl(fd_.get(), F_GETFL);
+    bool set = flags >= 0 && ::fcntl(fd_.get(), F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+    return set ? Status() : system_error("change the mode of", path(), errno);
+  }
+
   /// The name that the file has now: it may have been renamed since it was opened.
   [[nodiscard]] std::string path() const {
     int error = errno;
@@ -106,7 +118,8 @@ class PosixFile final : public File {
   }
 
   Descriptor fd_;
-  std::string path_;  // at opening
+  std::string path_;     // at opening
+  bool direct_ = false;  // past the cache, by bypass_cache
 };
 
 class PosixDirectory final : public Directory {

@@ -134,7 +134,7 @@ Status CommandLog::Impl::write_group(std::span<const LogRecord> records, LogRoom
   }
   if (Failpoints::hit("log.before_append")) return {Code::disk_full, "failpoint log.before_append"};
   std::uint64_t kept_bytes = room == LogRoom::ordinary ? std::min(reserve_bytes, options.segment_bytes / 16) : 0;
-  if (Status status = segment->write(as_bytes(buffer), kept_bytes); !status.ok())
+  if (Status status = segment->write(buffer, kept_bytes); !status.ok())
     return status.code() == Code::disk_full ? status : fail(status);
   Failpoints::hit("log.after_append");
   if (Failpoints::hit("log.before_sync")) return fail({Code::internal, "cannot sync: failpoint log.before_sync"});

@@ -14,6 +14,7 @@ using log_layout::path_of;
 namespace {
 /// A file that is not pre-written grows by so much at a time, so that most of its syncs are as cheap as in one that is.
 constexpr std::uint64_t growth_bytes = 256 << 10;
+constexpr std::uint64_t page_bytes = 4096;
 }  // namespace
 
 Result<std::unique_ptr<OpenSegment>> OpenSegment::prepare(Files& files, const std::string& dir, std::uint64_t log_id,
@@ -83,9 +84,16 @@ Status OpenSegment::cut_back(std::uint64_t to) {
   return {};
 }
 
-Status OpenSegment::write(Bytes bytes, std::uint64_t kept_bytes) {
-  if (Status status = reserve(bytes.size(), kept_bytes); !status.ok()) return status;
-  Status status = file_->write_at(bytes, offset_);
+Status OpenSegment::write(std::string& group, std::uint64_t kept_bytes) {
+  std::size_t bytes = group.size();
+  if (Status status = reserve(bytes, kept_bytes); !status.ok()) return status;
+  // With zeros to the end of its last page, as far as the file goes: of a page that is not in the cache the system would
+  // read what a part of it leaves as it was.
+  std::uint64_t end = offset_ + bytes;
+  std::uint64_t page_end = (end + page_bytes - 1) / page_bytes * page_bytes;
+  group.append(std::min(page_end, written_bytes_) - end, '\0');
+  Status status = file_->write_at(as_bytes(group), offset_);
+  group.resize(bytes);
   if (status.code() != Code::disk_full) return status;
   // Copy-on-write file systems need space even to overwrite.
   Status cut = cut_back(offset_);
@@ -105,7 +113,7 @@ Status OpenSegment::seal() {
   std::string record;
   append_record(record, log_id_, RecordKind::seal, {{}, {}, summary_.last_accepted_ns, 0, as_bytes(payload)}, end(),
                 end());
-  if (Status status = write(as_bytes(record)); !status.ok()) return status;
+  if (Status status = write(record); !status.ok()) return status;
   std::uint64_t bytes = offset_ + record.size();
   Status status = file_->truncate(bytes);
   if (status.ok()) status = file_->sync_all();

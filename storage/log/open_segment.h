@@ -26,7 +26,7 @@ class OpenSegment {
 
   /// Writes at the end; `end` does not move before `commit`. disk_full: nothing of it is there, or there is no room for
   /// `kept_bytes` more behind it. Any other error, here and below: the content of the file is unknown.
-  Status write(Bytes bytes, std::uint64_t kept_bytes = 0);
+  Status write(std::string& group, std::uint64_t kept_bytes = 0);
   /// Syncs, and makes what was written part of the segment.
   Status commit(std::uint64_t bytes, const SegmentSummary& added);
 

@@ -1,8 +1,8 @@
 #include "storage/log/spare_segments.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
-#include <vector>
 
 #include "storage/log/layout.h"
 
@@ -13,6 +13,7 @@ using log_layout::path_of;
 
 namespace {
 constexpr std::uint64_t slice_bytes = 256 << 10;
+alignas(4096) std::array<std::byte, slice_bytes> zeros;
 /// A spare is made only while the volume has room for this many more: spares must not be what fills it.
 constexpr std::uint64_t free_segments_kept = 4;
 }  // namespace
@@ -93,6 +94,8 @@ bool SpareSegments::start_next() {
     return false;
   }
   current_file_ = std::move(*file);
+  // As many bytes as the log itself writes: through the cache of pages they took a tenth of a load's processor time.
+  current_file_->bypass_cache();
   current_bytes_ = *size;
   return true;
 }
@@ -106,7 +109,6 @@ void SpareSegments::drop_current() {
 }
 
 Status SpareSegments::write_slice() {
-  static const std::vector<std::byte> zeros(slice_bytes);
   if (current_bytes_ < segment_bytes_) {
     std::uint64_t bytes = std::min(slice_bytes, segment_bytes_ - current_bytes_);
     if (Status status = current_file_->write_at(Bytes(zeros).first(bytes), current_bytes_); !status.ok()) return status;

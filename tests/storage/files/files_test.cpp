@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <array>
+
 #include "storage/files/copy.h"
 #include "storage/files/posix_files.h"
 #include "tests/support/faulty_files.h"
@@ -23,6 +25,24 @@ std::string read_file(Files& files, const std::string& path) {
   std::string content((*file)->size().value(), '\0');
   REQUIRE((*file)->read_at(std::as_writable_bytes(std::span(content)), 0).value() == content.size());
   return content;
+}
+
+/// Blocks, what ends in the middle of one, and what begins there, all read back as written.
+void check_bypass(Files& files, const std::string& path) {
+  constexpr std::size_t block = 4096;
+  alignas(block) static std::array<char, 3 * block> aligned;
+  aligned.fill('a');
+  auto file = files.open(path, OpenMode::create_new);
+  REQUIRE(file.ok());
+  (*file)->bypass_cache();
+  auto write = [&](std::string_view bytes, std::uint64_t offset) { REQUIRE((*file)->write_at(as_bytes(bytes), offset).ok()); };
+  write({aligned.data(), aligned.size()}, 0);
+  REQUIRE((*file)->sync_data().ok());
+  write("odd", block + 1);  // no block, and from memory that is not aligned: as without the call
+  write({aligned.data(), block}, 3 * block);
+  std::string wanted(4 * block, 'a');
+  wanted.replace(block + 1, 3, "odd");
+  CHECK(read_file(files, path) == wanted);
 }
 
 /// What every implementation has to do.
@@ -56,6 +76,9 @@ void check_files(Files& files, const std::string& root) {
   CHECK_FALSE(files.remove(root + "/a/two").ok());
   CHECK_FALSE(files.list(root + "/none").ok());
   CHECK(files.free_space(root)->free_bytes > 0);
+
+  check_bypass(files, root + "/a/direct");
+  REQUIRE(files.remove(root + "/a/direct").ok());
 
   auto held = files.lock(root + "/lock");
   REQUIRE(held.ok());
