@@ -184,11 +184,17 @@ Status Client::Impl::connect_once(kj::TimePoint deadline) {
   }
 }
 
+void Client::Impl::enter(SpaceInfo space) {
+  space_ = std::move(space);
+  partitions_ = std::max<std::uint32_t>(server_.partitions, 1);
+  route_ = {space_.id, space_.placement, home_of_space(space_.name, partitions_)};
+}
+
 void Client::Impl::take_in(Live live) {
   live.generation = ++generation_;
   server_ = live.server;
-  space_ = SpaceInfo();
-  KJ_IF_MAYBE (space, live.space) space_ = space->info;
+  enter({});
+  KJ_IF_MAYBE (space, live.space) enter(space->info);
   live_ = kj::mv(live);
   learn_owners();
   map_due_ = now() + map_age;
@@ -213,9 +219,7 @@ void Client::Impl::learn_again() {
 
 PartitionId Client::Impl::owner_of(const VertexRef& vertex) const {
   if (const auto* id = std::get_if<VertexId>(&vertex.name)) return id->partition();
-  std::uint32_t partitions = std::max<std::uint32_t>(server_.partitions, 1);
-  return owner_of_key({space_.id, space_.placement, home_of_space(space_.name, partitions)},
-                      std::get<std::string>(vertex.name), partitions);
+  return owner_of(std::string_view(std::get<std::string>(vertex.name)));
 }
 
 Live& Client::Impl::live_for(const VertexRef* about) {
@@ -242,7 +246,7 @@ Status Client::Impl::use_space(std::string_view name) {
   auto opened = call<OpenSpace>(0, [&](Live& live, std::uint32_t) { return open_space(live.session, std::string(name)); });
   if (!opened.ok()) return opened.status();
   options_.space = name;
-  space_ = opened->info;
+  enter(opened->info);
   live().space = kj::mv(opened.value());
   learn_owners();
   return {};

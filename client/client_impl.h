@@ -12,6 +12,7 @@
 #include "client/batch_impl.h"
 #include "client/live.h"
 #include "client/owners.h"
+#include "storage/base/placement.h"
 
 namespace engram::client {
 
@@ -153,6 +154,7 @@ class Client::Impl {
   [[nodiscard]] const ServerInfo& server() const { return server_; }
   [[nodiscard]] const SpaceInfo& space() const { return space_; }
   [[nodiscard]] PartitionId owner_of(const VertexRef& vertex) const;
+  [[nodiscard]] PartitionId owner_of(std::string_view key) const { return owner_of_key(route_, key, partitions_); }
   kj::Timer& timer() { return loop_->provider->getTimer(); }
   kj::WaitScope& wait_scope() { return loop_->waitScope; }
 
@@ -170,6 +172,7 @@ class Client::Impl {
 
   [[nodiscard]] Status explain_unreachable(const Status& status) const;
   void take_in(Live live);
+  void enter(SpaceInfo space);
   void learn_owners();
   void learn_again();
   [[nodiscard]] const std::string& address() const { return servers_[at_]; }
@@ -185,6 +188,8 @@ class Client::Impl {
   kj::Promise<void> learning_ = kj::READY_NOW;
   ServerInfo server_;
   SpaceInfo space_;
+  SpaceRoute route_;               // of space_: a load asks for every edge's ends
+  std::uint32_t partitions_ = 1;
   std::uint64_t session_ = 0;
   std::uint64_t next_sequence_ = 1;
   std::set<std::uint64_t> outstanding_;   // on their way, or given up
