@@ -12,7 +12,7 @@ namespace {
 ShareResult apply_if_good(const ShareContext& context, schema::Batch::Reader batch) {
   ShareResult result = check_plain_share(context, batch, /*count=*/false);
   if (!result.status.ok()) return result;
-  ShareResult applied = apply_plain_share(context, batch, result.ends);
+  ShareResult applied = apply_plain_share(context, batch, result.edges);
   result.status = std::move(applied.status);
   result.counts = applied.counts;
   return result;
@@ -69,9 +69,9 @@ ShareResult check_plain_share(const ShareContext& context, schema::Batch::Reader
 }
 
 ShareResult apply_plain_share(const ShareContext& context, schema::Batch::Reader batch,
-                              const std::vector<PlainEnds>& ends) {
+                              const std::vector<PlainEdge>& edges) {
   ShareRun run(context);
-  Status status = run.apply_plain(batch, ends);
+  Status status = run.apply_plain(batch, edges);
   ShareResult result = std::move(run).result();
   result.status = std::move(status);
   return result;

@@ -33,9 +33,23 @@ struct ShareContext {
   const ResolvedKeys* reserved = nullptr;
 };
 
-/// The two ends of a checked edge, so that they need not be looked up again. Neither here: the edge is not of this share.
-struct PlainEnds {
+/// What an upsert says of an edge beside its ends, its type and its properties.
+struct EdgeWrite {
+  std::int64_t rank = 0;
+  double weight = 0;
+  bool keep_weight = false;
+  bool changes_properties = false;
+
+  static EdgeWrite of(schema::PutEdge::Reader put) {
+    return {put.getEdge().getRank(), put.getWeight(), put.getKeepWeight(), put.getProperties().size() > 0 || put.getReplace()};
+  }
+};
+
+/// A checked edge, so that nothing of it is looked up or read again. Neither end here: it is not of this share.
+struct PlainEdge {
   VertexId source, target;
+  EdgeWrite write;
+  Hash128 elsewhere;  // the name of the end that is not here, whose id may be known later
   NameId type;
   bool source_here = false;
   bool target_here = false;
@@ -46,7 +60,7 @@ struct ShareResult {
   BatchCounts counts;
   ResolvedKeys created;   // vertices that this share created
   ResolvedKeys own_ends;  // ends of edges here whose other end is elsewhere
-  std::vector<PlainEnds> ends;  // of each operation of a checked plain share
+  std::vector<PlainEdge> edges;  // of each operation of a checked plain share
 };
 
 /// Runs the share and keeps its effects if it succeeds. With `tentative`, its effects are taken back in any case: what
@@ -58,9 +72,9 @@ ShareResult apply_share(const ShareContext& context, schema::Batch::Reader batch
 bool is_plain_share(const Space& space, schema::Batch::Reader batch);
 /// Answers as a tentative apply_share would, without touching the graph. The counts cost look-ups of edges: only if asked.
 ShareResult check_plain_share(const ShareContext& context, schema::Batch::Reader batch, bool count);
-/// Applies a plain share that was checked, and not changed since. `ends`: what the check found; empty after a restart.
+/// Applies a plain share that was checked, and not changed since. `edges`: what the check found; empty after a restart.
 ShareResult apply_plain_share(const ShareContext& context, schema::Batch::Reader batch,
-                              const std::vector<PlainEnds>& ends);
+                              const std::vector<PlainEdge>& edges);
 
 /// Notes what the share needs in memory. True: all is here.
 bool touch_share(Graph& graph, const Space& space, schema::Batch::Reader batch, Needs& needs);

@@ -64,7 +64,7 @@ void PartitionCore::run_prepare(const LoggedCommand& record, schema::Command::Re
     Status refused = result.status;
     return vote(transaction, std::move(refused), {}, effects);
   }
-  Prepared prepared{record, std::move(locks), result.created, plain, std::move(result.ends)};
+  Prepared prepared{record, std::move(locks), result.created, plain, std::move(result.edges)};
   for (const auto& [name, id] : result.created) prepared.locks.push_back({reserved_lock(id), LockMode::exclusive});
   if (planted_bug("forget a prepare")) return vote(transaction, {}, std::move(result), effects);
   locks_.acquire(transaction, prepared.locks);
@@ -107,7 +107,7 @@ void PartitionCore::apply_prepared(const Prepared& prepared, const ResolvedKeys&
   unlink(*space, prepare.getUnlink());
   if (!prepare.hasBatch()) return;
   ShareContext context{graph_, *space, stamp, resolved, &prepared.reserved};
-  ShareResult result = prepared.plain ? apply_plain_share(context, prepare.getBatch(), prepared.ends)
+  ShareResult result = prepared.plain ? apply_plain_share(context, prepare.getBatch(), prepared.edges)
                                       : apply_share(context, prepare.getBatch(), /*tentative=*/false);
   if (result.status.code() == Code::corrupt) return;  // the warm store failed: the owner sees the graph's failure, and stops
   if (!result.status.ok()) {

@@ -151,7 +151,7 @@ class PartitionCore {
     std::vector<LockRequest> locks;
     ResolvedKeys reserved;
     bool plain = false;  // checked as a plain share: applied as one
-    std::vector<PlainEnds> ends;  // what the check found; not kept over a restart
+    std::vector<PlainEdge> edges;  // what the check found; not kept over a restart
   };
   struct PendingDelete {  // a vertex locked at this LSN, to be deleted with its edges into other partitions
     LoggedCommand record;

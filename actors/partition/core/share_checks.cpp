@@ -101,7 +101,7 @@ Status ShareRun::check_edge(schema::Precondition::Reader condition, schema::Edge
   return *met ? Status() : not_met(place_, "The precondition on an edge does not hold; nothing was changed.");
 }
 
-std::span<ShareRun::PlainEdge> ShareRun::read_plain(capnp::List<schema::Operation>::Reader operations,
+std::span<ShareRun::ReadEdge> ShareRun::read_plain(capnp::List<schema::Operation>::Reader operations,
                                                     std::uint32_t from, bool edges) {
   std::array<HotTier::KeyHint, 2 * prefetch_ahead> hints;
   std::size_t hinted = 0;
@@ -112,7 +112,7 @@ std::span<ShareRun::PlainEdge> ShareRun::read_plain(capnp::List<schema::Operatio
   for (std::uint32_t i = 0; i < count; ++i) {
     auto put = operations[from + i].getPutEdge();
     auto key = put.getEdge();
-    PlainEdge& edge = plain_[i] = {put, key.getSource(), key.getTarget()};
+    ReadEdge& edge = plain_[i] = {put, key.getSource(), key.getTarget()};
     edge.source_here = is_here(edge.source);
     edge.target_here = is_here(edge.target);
     if (edge.source_here) hint(edge.source, Side::out);
@@ -123,12 +123,12 @@ std::span<ShareRun::PlainEdge> ShareRun::read_plain(capnp::List<schema::Operatio
 }
 
 Status ShareRun::check_plain(schema::Batch::Reader batch, bool count) {
-  result_.ends.reserve(batch.getOperations().size());
+  result_.edges.reserve(batch.getOperations().size());
   result_.own_ends.reserve(batch.getOperations().size());
   auto operations = batch.getOperations();
   auto places = batch.getOperationPlaces();
   for (std::uint32_t i = 0; i < operations.size();) {
-    for (const PlainEdge& edge : read_plain(operations, i, count)) {
+    for (const ReadEdge& edge : read_plain(operations, i, count)) {
       place_ = place_of(places, i++);
       if (Status status = check_plain_edge(edge, count); !status.ok()) return status;
     }
@@ -136,11 +136,9 @@ Status ShareRun::check_plain(schema::Batch::Reader batch, bool count) {
   return {};
 }
 
-Status ShareRun::check_plain_edge(const PlainEdge& edge, bool count) {
-  if (!edge.source_here && !edge.target_here) {
-    result_.ends.emplace_back();
-    return {};
-  }
+Status ShareRun::check_plain_edge(const ReadEdge& edge, bool count) {
+  PlainEdge& checked = result_.edges.emplace_back();
+  if (!edge.source_here && !edge.target_here) return {};
   auto key = edge.put.getEdge();
   // All names are interned here: the dictionary being full is found now, and not when there is no way back.
   auto type = intern(key.getType(), "putEdge.edge.type");
@@ -152,22 +150,29 @@ Status ShareRun::check_plain_edge(const PlainEdge& edge, bool count) {
   auto target = find_end(edge.target, edge.target_here, "putEdge.edge.target", false, true);
   if (!target.ok()) return target.status();
   SpaceId space = space_.route.id;
-  bool grows = edge.put.getProperties().size() > 0;
+  EdgeWrite write = EdgeWrite::of(edge.put);
+  bool grows = write.changes_properties;
   if ((count || grows) && edge.source_here) {
     HotVertex* hot = graph_.vertex_with(source->id.local(), Side::out);
     if (hot == nullptr) return {Code::corrupt, "A vertex cannot be read from the warm store; run engram verify."};
     // A command brings less than half of what is possible, even if all of it is for one edge.
     bool may_be_large = grows && hot->out.memory_bytes() > max_stored_bytes / 2;
-    auto before = count || may_be_large ? hot->out.find({*type, target->id, key.getRank()}) : std::nullopt;
+    auto before = count || may_be_large ? hot->out.find({*type, target->id, write.rank}) : std::nullopt;
     has_large_edge_ = has_large_edge_ || (may_be_large && before && before->properties.size() > max_stored_bytes / 2);
     bool there = count && (before || !new_edges_.insert(edge_lock(space, key)).second);
     if (count) ++(there ? result_.counts.updated : result_.counts.created);
   }
   if (edge.source_here != edge.target_here) {
-    auto own = text_of(edge.source_here ? edge.source : edge.target);
-    result_.own_ends.set(ResolvedKeys::name(space, own), edge.source_here ? source->id : target->id);
+    const End& own = edge.source_here ? *source : *target;
+    result_.own_ends.set(name_of(own, edge.source_here ? edge.source : edge.target), own.id);
+    checked.elsewhere = *(edge.source_here ? *target : *source).name;
   }
-  result_.ends.push_back({source->id, target->id, *type, edge.source_here, edge.target_here});
+  checked.source = source->id;
+  checked.target = target->id;
+  checked.write = write;
+  checked.type = *type;
+  checked.source_here = edge.source_here;
+  checked.target_here = edge.target_here;
   return {};
 }
 

@@ -159,10 +159,10 @@ Result<ShareRun::End> ShareRun::find_end(capnp::Text::Reader key, bool here, con
   End end;
   end.here = here;
   if (!end.here) {
-    Hash128 name_of_key = ResolvedKeys::name(space_.route.id, text_of(key));
-    const VertexId* known = context_.resolved.find(name_of_key);
+    end.name = ResolvedKeys::name(space_.route.id, text_of(key));
+    const VertexId* known = context_.resolved.find(*end.name);
     end.exists = known != nullptr && *known != ResolvedKeys::absent;
-    end.id = end.exists ? *known : stand_in(name_of_key);
+    end.id = end.exists ? *known : stand_in(*end.name);
     return end;
   }
   LocalId id;
@@ -179,10 +179,10 @@ Result<ShareRun::End> ShareRun::find_end(capnp::Text::Reader key, bool here, con
   if (end.exists) end.id = VertexId::of(graph_.self(), id);
   // What others were told of this vertex decides what they check: it has to be so still. Of a prepared share its locks
   // see to that, and it knows only what the vertex is at its end.
-  if (context_.reserved != nullptr) return end;
-  Hash128 name_of_key = ResolvedKeys::name(space_.route.id, text_of(key));
-  const VertexId* told = context_.resolved.find(name_of_key);
-  if (told != nullptr && *told != (end.exists ? end.id : ResolvedKeys::absent) && !changed_here_.contains(name_of_key))
+  if (context_.reserved != nullptr || context_.resolved.empty()) return end;
+  end.name = ResolvedKeys::name(space_.route.id, text_of(key));
+  const VertexId* told = context_.resolved.find(*end.name);
+  if (told != nullptr && *told != (end.exists ? end.id : ResolvedKeys::absent) && !changed_here_.contains(*end.name))
     return Status(Code::conflict, "A vertex was created or deleted meanwhile; retry.", field(name));
   return end;
 }
@@ -199,77 +199,82 @@ Status ShareRun::put_edge(schema::PutEdge::Reader put) {
   auto target = find_end(edge.getTarget(), target_here, "putEdge.edge.target", put.getCreateMissing(), true);
   if (!target.ok()) return target.status();
   if (source->here != target->here) {
-    auto own = text_of(source->here ? edge.getSource() : edge.getTarget());
-    result_.own_ends.set(ResolvedKeys::name(space_.route.id, own), source->here ? source->id : target->id);
+    const End& own = source->here ? *source : *target;
+    result_.own_ends.set(name_of(own, source->here ? edge.getSource() : edge.getTarget()), own.id);
   }
+  EdgeWrite write = EdgeWrite::of(put);
   if (source->here)
-    if (Status status = put_edge_at_source(put, *type, source->id.local(), target->id); !status.ok()) return status;
-  return target->here ? put_edge_at_target(put, *type, source->id, target->id.local()) : Status();
+    if (Status status = put_edge_at_source(write, &put, *type, source->id.local(), target->id); !status.ok()) return status;
+  return target->here ? put_edge_at_target(write, *type, source->id, target->id.local()) : Status();
 }
 
-Status ShareRun::apply_plain(schema::Batch::Reader batch, const std::vector<PlainEnds>& ends) {
+Status ShareRun::apply_plain(schema::Batch::Reader batch, const std::vector<PlainEdge>& edges) {
   auto operations = batch.getOperations();
   auto places = batch.getOperationPlaces();
-  bool known = ends.size() == operations.size();
+  bool known = edges.size() == operations.size();
   sizes_checked_ = true;
   for (std::uint32_t i = 0; i < operations.size(); ++i) {
-    if (known && i % prefetch_ahead == 0) prefetch(ends, i);
+    if (known && i % prefetch_ahead == 0) prefetch(edges, i);
     if (!known && i % prefetch_ahead == 0) (void)read_plain(operations, i, true);
     place_ = place_of(places, i);
-    Status status = known ? apply_plain_edge(operations[i].getPutEdge(), ends[i]) : apply(operations[i], place_);
+    Status status = known ? apply_plain_edge(operations, i, edges[i]) : apply(operations[i], place_);
     if (!status.ok()) return status;
   }
   return {};
 }
 
-void ShareRun::prefetch(const std::vector<PlainEnds>& ends, std::size_t from) {
+void ShareRun::prefetch(const std::vector<PlainEdge>& edges, std::size_t from) {
   // Vertices one step before their edges, which are found through them.
-  for (std::size_t i = from; i < std::min(from + 2 * prefetch_ahead, ends.size()); ++i) {
-    bool edges = i < from + prefetch_ahead;
-    if (ends[i].source_here)
-      edges ? graph_.hot().prefetch_edges(ends[i].source.local(), Side::out) : graph_.hot().prefetch(ends[i].source.local());
-    if (ends[i].target_here)
-      edges ? graph_.hot().prefetch_edges(ends[i].target.local(), Side::in) : graph_.hot().prefetch(ends[i].target.local());
+  HotTier& hot = graph_.hot();
+  for (std::size_t i = from; i < std::min(from + 2 * prefetch_ahead, edges.size()); ++i) {
+    bool adjacencies = i < from + prefetch_ahead;
+    LocalId source = edges[i].source.local(), target = edges[i].target.local();
+    if (edges[i].source_here) adjacencies ? hot.prefetch_edges(source, Side::out) : hot.prefetch(source);
+    if (edges[i].target_here) adjacencies ? hot.prefetch_edges(target, Side::in) : hot.prefetch(target);
   }
 }
 
-Status ShareRun::apply_plain_edge(schema::PutEdge::Reader put, const PlainEnds& ends) {
-  if (!ends.source_here && !ends.target_here) return {};
-  auto decided = [&](VertexId id, capnp::Text::Reader key) {  // what the check did not know, the decision does
-    const VertexId* known = is_stand_in(id) ? context_.resolved.find(ResolvedKeys::name(space_.route.id, text_of(key)))
-                                            : nullptr;
+Status ShareRun::apply_plain_edge(capnp::List<schema::Operation>::Reader operations, std::uint32_t at,
+                                  const PlainEdge& edge) {
+  if (!edge.source_here && !edge.target_here) return {};
+  auto decided = [&](VertexId id) {  // what the check did not know, the decision does
+    const VertexId* known = is_stand_in(id) ? context_.resolved.find(edge.elsewhere) : nullptr;
     return known == nullptr ? id : *known;
   };
-  if (ends.source_here) {
-    VertexId target = decided(ends.target, put.getEdge().getTarget());
-    if (Status status = put_edge_at_source(put, ends.type, ends.source.local(), target); !status.ok()) return status;
+  if (edge.source_here) {
+    std::optional<schema::PutEdge::Reader> put;  // most edges have nothing more in it, and it is cold
+    if (edge.write.changes_properties) put = operations[at].getPutEdge();
+    Status status = put_edge_at_source(edge.write, put ? &*put : nullptr, edge.type, edge.source.local(), decided(edge.target));
+    if (!status.ok()) return status;
   }
-  if (!ends.target_here) return {};
-  return put_edge_at_target(put, ends.type, decided(ends.source, put.getEdge().getSource()), ends.target.local());
+  return edge.target_here ? put_edge_at_target(edge.write, edge.type, decided(edge.source), edge.target.local()) : Status();
 }
 
-Status ShareRun::put_edge_at_source(schema::PutEdge::Reader put, NameId type, LocalId source, VertexId target) {
+Status ShareRun::put_edge_at_source(const EdgeWrite& write, const schema::PutEdge::Reader* put, NameId type, LocalId source,
+                                    VertexId target) {
   HotVertex* hot = graph_.vertex_with(source, Side::out);
   if (hot == nullptr) return unreadable();
   EdgeEntry entry;
-  entry.slot = {type, target, put.getEdge().getRank()};
+  entry.slot = {type, target, write.rank};
   auto before = hot->out.find(entry.slot);
-  if (before && put.getMode() == schema::PutMode::CREATE)
-    return {Code::edge_exists, "There is an edge " + named(put.getEdge()) + " already.", field("putEdge.edge")};
-  if (!before && put.getMode() == schema::PutMode::UPDATE)
-    return {Code::unknown_edge, "There is no edge " + named(put.getEdge()) + " to update.", field("putEdge.edge")};
+  if (before && put != nullptr && put->getMode() == schema::PutMode::CREATE)
+    return {Code::edge_exists, "There is an edge " + named(put->getEdge()) + " already.", field("putEdge.edge")};
+  if (!before && put != nullptr && put->getMode() == schema::PutMode::UPDATE)
+    return {Code::unknown_edge, "There is no edge " + named(put->getEdge()) + " to update.", field("putEdge.edge")};
   std::string properties;
   Bytes old = before ? before->properties : Bytes();
-  if (put.getProperties().size() > 0 || put.getReplace() || !old.empty()) {
+  if (write.changes_properties) {
     std::vector<PropertyChange> changes;
-    if (Status status = pack_changes(put.getProperties(), "putEdge.properties", changes); !status.ok()) return status;
-    properties = change_properties(old, std::move(changes), put.getReplace());
+    if (Status status = pack_changes(put->getProperties(), "putEdge.properties", changes); !status.ok()) return status;
+    properties = change_properties(old, std::move(changes), put->getReplace());
+  } else {
+    properties = as_text(old);
   }
   if (Status status = check_size(properties.size(), old.size(), "putEdge.properties"); !status.ok()) return status;
   std::size_t more = before ? (properties.size() > old.size() ? properties.size() - old.size() : 0)
                             : edge_cost_bytes(as_bytes(properties));
   if (Status status = check_quota(0, before ? 0 : 1, more); !status.ok()) return status;
-  entry.weight = before && put.getKeepWeight() ? before->weight : put.getWeight();
+  entry.weight = before && write.keep_weight ? before->weight : write.weight;
   entry.created_ns = before ? before->created_ns : context_.stamp.time_ns;
   entry.changed_ns = context_.stamp.time_ns;
   entry.version = context_.stamp.version;
@@ -279,13 +284,13 @@ Status ShareRun::put_edge_at_source(schema::PutEdge::Reader put, NameId type, Lo
   return {};
 }
 
-Status ShareRun::put_edge_at_target(schema::PutEdge::Reader put, NameId type, VertexId source, LocalId target) {
+Status ShareRun::put_edge_at_target(const EdgeWrite& write, NameId type, VertexId source, LocalId target) {
   HotVertex* hot = graph_.vertex_with(target, Side::in);
   if (hot == nullptr) return unreadable();
   EdgeEntry entry;
-  entry.slot = {type, source, put.getEdge().getRank()};
-  entry.weight = put.getWeight();
-  if (put.getKeepWeight())
+  entry.slot = {type, source, write.rank};
+  entry.weight = write.weight;
+  if (write.keep_weight)
     if (auto before = hot->in.find(entry.slot)) entry.weight = before->weight;
   if (!planted_bug("write an edge at one end")) graph_.put_edge(target, Side::in, space_, entry, std::nullopt);
   return {};

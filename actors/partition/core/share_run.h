@@ -2,6 +2,7 @@
 // One run over a share's operations (see batch_applier.h, which wraps it in undo).
 
 #include <array>
+#include <optional>
 #include <span>
 
 #include <absl/container/flat_hash_set.h>
@@ -29,7 +30,7 @@ class ShareRun {
   /// `place`: in the client's batch, for errors. `alone`: it is the only operation there.
   Status apply(schema::Operation::Reader operation, std::uint32_t place, bool alone = false);
   Status check_plain(schema::Batch::Reader batch, bool count);
-  Status apply_plain(schema::Batch::Reader batch, const std::vector<PlainEnds>& ends);
+  Status apply_plain(schema::Batch::Reader batch, const std::vector<PlainEdge>& edges);
   /// After check_plain: an edge has so many properties already that only a run tells what it will have.
   [[nodiscard]] bool has_large_edge() const { return has_large_edge_; }
   ShareResult result() && { return std::move(result_); }
@@ -39,17 +40,23 @@ class ShareRun {
     bool here = false;
     bool exists = false;
     VertexId id;  // elsewhere and unknown: a stand-in that no vertex has
+    std::optional<Hash128> name;  // of its key, if it was needed
   };
 
   Status put_vertex(schema::PutVertex::Reader put);
   Status change_vertex(schema::PutVertex::Reader put, LocalId id);
   Status delete_vertex(schema::DeleteVertex::Reader command, bool alone);
   Status put_edge(schema::PutEdge::Reader put);
-  Status put_edge_at_source(schema::PutEdge::Reader put, NameId type, LocalId source, VertexId target);
-  Status put_edge_at_target(schema::PutEdge::Reader put, NameId type, VertexId source, LocalId target);
+  /// `put` null: an upsert that changes no properties.
+  Status put_edge_at_source(const EdgeWrite& write, const schema::PutEdge::Reader* put, NameId type, LocalId source,
+                            VertexId target);
+  Status put_edge_at_target(const EdgeWrite& write, NameId type, VertexId source, LocalId target);
+  [[nodiscard]] Hash128 name_of(const End& end, capnp::Text::Reader key) const {
+    return end.name ? *end.name : ResolvedKeys::name(space_.route.id, text_of(key));
+  }
   Status delete_edge(schema::EdgeKey::Reader edge);
   /// What a look at several edges at once needs of each.
-  struct PlainEdge {
+  struct ReadEdge {
     schema::PutEdge::Reader put;
     capnp::Text::Reader source, target;
     bool source_here = false;
@@ -58,10 +65,10 @@ class ShareRun {
   static constexpr std::uint32_t prefetch_ahead = 8;
 
   /// Reads up to `prefetch_ahead` edges, and has what a look at them will touch fetched.
-  std::span<PlainEdge> read_plain(capnp::List<schema::Operation>::Reader operations, std::uint32_t from, bool edges);
-  void prefetch(const std::vector<PlainEnds>& ends, std::size_t from);
-  Status apply_plain_edge(schema::PutEdge::Reader put, const PlainEnds& ends);
-  Status check_plain_edge(const PlainEdge& edge, bool count);
+  std::span<ReadEdge> read_plain(capnp::List<schema::Operation>::Reader operations, std::uint32_t from, bool edges);
+  void prefetch(const std::vector<PlainEdge>& edges, std::size_t from);
+  Status apply_plain_edge(capnp::List<schema::Operation>::Reader operations, std::uint32_t at, const PlainEdge& edge);
+  Status check_plain_edge(const ReadEdge& edge, bool count);
 
   Status check(schema::Precondition::Reader condition);
   Status check_vertex(schema::Precondition::Reader condition, std::string_view key);
@@ -92,7 +99,7 @@ class ShareRun {
   bool has_large_edge_ = false;
   bool sizes_checked_ = false;  // nothing may fail any more
   absl::flat_hash_set<std::uint64_t> new_edges_;  // of a counted plain share: a second upsert is an update
-  std::array<PlainEdge, prefetch_ahead> plain_;   // those under work
+  std::array<ReadEdge, prefetch_ahead> plain_;   // those under work
   absl::flat_hash_set<Hash128, ResolvedKeys::HashOfHash> changed_here_;  // keys created or deleted by this share
   std::uint32_t place_ = 0;  // of the operation or precondition under work, in the client's batch
   std::string last_type_;  // edges of one batch mostly have one type: no hash for each of them
