@@ -21,13 +21,13 @@ class MailRoute {
   /// `unavailable` if the node of that partition is away or about to stop, with its name and since when; ok if nothing is
   /// known to keep it from answering. Any thread.
   [[nodiscard]] virtual Status away(PartitionId partition) const = 0;
-  /// What is sent from now on, on whatever thread, may wait for `release`, so that it travels together. They may nest.
+  /// What this thread sends from now on may wait for its `release`, so that it travels together. They may nest.
   virtual void hold() {}
-  /// Whether anything had waited, and is now with the thread that sends it.
+  /// Whether anything had waited, and is now with the thread that sends to the network.
   virtual bool release() { return false; }
 };
 
-/// Holds mail for other nodes while it lives; for moments only.
+/// Holds this thread's mail for other nodes while it lives; for moments only.
 class MailHold {
  public:
   /// Null: there is one node.

@@ -3,6 +3,7 @@
 #include "cluster/config/cluster_config.h"
 #include "cluster/logging/logging.h"
 #include "cluster/peers/peers_host.h"
+#include "cluster/peers/thread_hold.h"
 
 namespace engram {
 namespace {
@@ -78,13 +79,12 @@ Status Peers::wait_until_known(std::int64_t timeout_ms) {
 
 void Peers::send(PartitionId to, Mail mail) { links_.at(options_.map->owner(to))->send(to, std::move(mail)); }
 
-void Peers::hold() {
-  for (auto& [ordinal, host] : hosts_) host->hold();
-}
+void Peers::hold() { ThreadHold::begin(this); }
 
 bool Peers::release() {
   bool sent = false;
-  for (auto& [ordinal, host] : hosts_) sent |= host->release();
+  if (ThreadHold::end(this))
+    for (auto& [ordinal, host] : hosts_) sent |= host->send_waiting();
   return sent;
 }
 

@@ -1,6 +1,7 @@
 #include "cluster/peers/peers_host.h"
 
 #include "cluster/logging/logging.h"
+#include "cluster/peers/thread_hold.h"
 #include "storage/base/hex.h"
 
 namespace engram {
@@ -57,11 +58,10 @@ void Peers::Host::transmit(std::uint64_t connection, PacketBytes packet) {
   if (!batch_.has_room_for(connection, packet)) send_batch();
   batch_.add(connection, std::move(packet));
   bool alone = peers_.options_.level->in_force() < batch_feature_level;
-  if (alone || holds_.load(std::memory_order_relaxed) == 0) send_batch();
+  if (alone || !ThreadHold::waits(&peers_)) send_batch();
 }
 
-bool Peers::Host::release() {
-  if (holds_.fetch_sub(1, std::memory_order_relaxed) != 1) return false;
+bool Peers::Host::send_waiting() {
   std::lock_guard lock(batch_mutex_);
   if (batch_.empty()) return false;
   send_batch();

@@ -1,7 +1,6 @@
 #pragma once
 // What the link to one peer needs of the world.
 
-#include <atomic>
 #include <mutex>
 
 #include "cluster/peers/link_batch.h"
@@ -13,10 +12,10 @@ class Peers::Host final : public PeerLinkHost {
  public:
   Host(Peers& peers, std::uint32_t ordinal) : peers_(peers), ordinal_(ordinal) {}
 
+  /// Waits with others of its kind while this thread holds mail.
   void transmit(std::uint64_t connection, PacketBytes packet) override;
-  /// Packets wait for as many calls of `release`.
-  void hold() { holds_.fetch_add(1, std::memory_order_relaxed); }
-  bool release();
+  /// Sends what waits. False: nothing did.
+  bool send_waiting();
   void deliver(PartitionId to, Mail mail) override;
   void told(const NodeStatus& status) override { peers_.told(ordinal_, status); }
   void drop(std::uint64_t connection, const Status& why) override;
@@ -26,7 +25,6 @@ class Peers::Host final : public PeerLinkHost {
   const std::uint32_t ordinal_;
   void send_batch();
 
-  std::atomic<int> holds_{0};
   std::mutex batch_mutex_;  // also while it is sent: packets stay in order
   PacketBatch batch_;
 };
