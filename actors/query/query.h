@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "actors/messages/frame.h"
+#include "actors/query/read_memory.h"
 #include "storage/base/placement.h"
 #include "schema/client.capnp.h"
 #include "schema/peer.capnp.h"
@@ -33,6 +34,7 @@ struct QueryContext {
   std::uint32_t partitions = 1;
   std::int64_t deadline_ns = 0;  // copied into requests; 0: none
   std::size_t memory_bytes = 0;  // what the query may hold, answers under way included; 0: any amount
+  ReadMemory* all_reads = nullptr;  // what it has its part in; null: nobody counts
 };
 
 class Query {

@@ -14,8 +14,10 @@ void RoundQuery::answered(QueryHost& host, std::uint64_t tag, PartitionId, const
     Status status = read_error(error);
     if (const std::string& name = seeds_fields_[tag - first_tag_]; status.field() == "seeds" && !name.empty())
       status = {status.code(), status.message(), name, status.limit()};
-    if (status.code() == Code::limit_exceeded && status.field() == "memory")  // a partition's share of it, in the middle of a hop
-      status = over_memory(held().bytes + answers_bytes_ + status.limit(), status.partial());
+    if (status.code() == Code::limit_exceeded && status.field() == "memory") {  // what a partition may gather in a hop
+      bool own = context_.all_reads == nullptr || held().bytes + status.limit() >= context_.memory_bytes;
+      status = own ? over_memory(held().bytes + answers_bytes_ + status.limit(), status.partial()) : over_all_memory();
+    }
     return status.code() == Code::deadline_exceeded ? stopped(host, status) : fail(host, status);
   }
   place = answer;
@@ -49,16 +51,26 @@ void RoundQuery::gather(QueryHost& host, Step next) {
 
 /// With every answer, and so in the middle of a hop: one that comes upon a million neighbours is not gathered to its end. And
 /// no partition answers with more than there is room for.
-Status RoundQuery::check_memory() const {
-  if (context_.memory_bytes == 0) return {};
+Status RoundQuery::check_memory() {
   std::size_t bytes = held().bytes + answers_bytes_;
-  return bytes <= context_.memory_bytes ? Status() : over_memory(bytes, 0);
+  if (context_.memory_bytes != 0 && bytes > context_.memory_bytes) return over_memory(bytes, 0);
+  return share_.hold(bytes) ? Status() : over_all_memory();
 }
 
 std::size_t RoundQuery::memory_left() const {
   if (context_.memory_bytes == 0) return 0;
   std::size_t bytes = held().bytes;
-  return bytes < context_.memory_bytes ? context_.memory_bytes - bytes : 1;
+  std::size_t own = bytes < context_.memory_bytes ? context_.memory_bytes - bytes : 1;
+  bool counted = context_.all_reads != nullptr && context_.all_reads->limit() != 0;
+  return counted ? std::min(own, context_.all_reads->left()) : own;
+}
+
+Status RoundQuery::over_all_memory() const {
+  const ReadMemory& all = *context_.all_reads;
+  return {Code::overloaded,
+          "The reads of this node hold " + std::to_string(all.held()) + " bytes, and this one would take them beyond the " +
+              std::to_string(all.limit()) + " that they may. Retry; or raise limits.reads_memory_bytes.",
+          "memory", all.limit()};
 }
 
 Status RoundQuery::over_memory(std::size_t bytes, std::uint64_t vertices_beside) const {

@@ -55,7 +55,7 @@ struct HopShape {
 
 class RoundQuery : public Query {
  public:
-  explicit RoundQuery(const QueryContext& context) : context_(context) {}
+  explicit RoundQuery(const QueryContext& context) : context_(context), share_(context.all_reads) {}
   void answered(QueryHost& host, std::uint64_t tag, PartitionId from, const Frame& answer) final;
   void give_up(QueryHost& host, const Status& why) final;
 
@@ -153,12 +153,14 @@ class RoundQuery : public Query {
   };
   std::vector<Asked> asked_;
   std::vector<std::string> seeds_fields_;  // of the requests that are under way
-  [[nodiscard]] Status check_memory() const;
+  [[nodiscard]] Status check_memory();
   /// What the query may take beside what it holds, at the start of a round; 0: any amount.
   [[nodiscard]] std::size_t memory_left() const;
   /// `bytes`: what it holds, or would with what it came upon.
   [[nodiscard]] Status over_memory(std::size_t bytes, std::uint64_t vertices_beside) const;
+  [[nodiscard]] Status over_all_memory() const;
 
+  ReadMemory::Share share_;
   std::vector<Frame> answers_;
   std::size_t answers_bytes_ = 0;
   std::size_t missing_ = 0;

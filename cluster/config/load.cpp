@@ -189,6 +189,10 @@ class Loader {
       config.hot.bytes = sources_.machine.memory_bytes == 0 ? hot_bytes_if_unknown : sources_.machine.memory_bytes / 2;
       derived("hot.bytes", "half of the memory");
     }
+    if (config.limits.reads_memory_bytes == 0) {
+      config.limits.reads_memory_bytes = std::max(sources_.machine.memory_bytes / 8, config.limits.query_memory_bytes);
+      derived("limits.reads_memory_bytes", "an eighth of the memory");
+    }
     if (config.listen.loops == 0) {
       config.listen.loops = std::max(1u, sources_.machine.cores / 4);
       derived("listen.loops", "of " + std::to_string(sources_.machine.cores) + " cores");

@@ -12,6 +12,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "actors/partition/command_check.h"
+#include "actors/query/read_memory.h"
 #include "cluster/config/config.h"
 #include "cluster/config/endpoint.h"
 #include "cluster/gateway/listen_socket.h"
@@ -41,6 +42,7 @@ struct GatewayServices {
   std::function<Status(std::uint32_t ordinal)> forget_volume;
   std::atomic<std::size_t> calls_in_flight{0};
   std::atomic<std::size_t> connections{0};
+  ReadMemory read_memory;
   std::atomic<bool> draining{false};
   std::atomic<std::uint64_t> last_request{0};  // begins at random, so that two processes have different ones
 

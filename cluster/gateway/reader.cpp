@@ -60,7 +60,7 @@ class ReaderServer final : public schema::Reader::Server {
   [[nodiscard]] QueryContext query_context(std::uint32_t timeout_ms) {
     GatewayServices& services = rights_->connection().services;
     return {space_, services.engine->partitions(), deadline_of(*services.clock, timeout_ms),
-            services.config->limits.query_memory_bytes};
+            services.config->limits.query_memory_bytes, &services.read_memory};
   }
 
   template <typename Context>

@@ -65,6 +65,7 @@ Status Node::start(const std::function<void()>& before_clients) {
   services_.tokens = tokens_.get();
   services_.tls = tls_.get();
   services_.limiter = &limiter_;
+  services_.read_memory.set_limit(config_.limits.reads_memory_bytes);
   services_.node = membership_->identity().ordinal;
   services_.cluster_id = membership_->identity().cluster_id;
   services_.members = [this] { return view_->members(); };
@@ -147,6 +148,7 @@ Status Node::open_operations() {
   auto metrics = [this] {
     if (Engine* engine = live_engine_.load()) engine->refresh_metrics();
     metrics_.connections.calls_in_flight.set(static_cast<std::int64_t>(services_.calls_in_flight.load()));
+    metrics_.connections.read_memory.set(static_cast<std::int64_t>(services_.read_memory.held()));
     return metrics_.text();
   };
   auto server = OperationsServer::start(*endpoint, readiness_, {metrics, [this] { return status_.text(); }});

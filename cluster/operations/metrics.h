@@ -169,7 +169,7 @@ class Metrics {
 
   struct Connections {
     Counter accepted, refused, authentication_failures;
-    Gauge open, calls_in_flight, sessions;
+    Gauge open, calls_in_flight, sessions, read_memory;
   } connections;
 
   struct Log {

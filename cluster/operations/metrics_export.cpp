@@ -108,6 +108,7 @@ void collect_connections(const Metrics& metrics, Families& out) {
   out.counter("authentication_failures_total", "Attempts to authenticate without a valid token.", from.authentication_failures);
   out.gauge("connections", "Open connections.", from.open);
   out.gauge("calls_in_flight", "Calls that are being worked on.", from.calls_in_flight);
+  out.gauge("read_memory_bytes", "What all reads hold together; near limits.reads_memory_bytes they are refused.", from.read_memory);
   out.gauge("sessions", "Authenticated sessions of open connections.", from.sessions);
 }
 

@@ -267,3 +267,48 @@ TEST_CASE("a query that would hold more than it may ends in the middle of its ho
   }
   CHECK(partial_size > 50);
 }
+
+TEST_CASE("a large read is refused while others hold what all may, and small ones go on") {
+  CoreCluster cluster(1);
+  constexpr unsigned count = 20'000;
+  REQUIRE(cluster
+              .batch([&](schema::Batch::Builder batch) {
+                auto operations = batch.initOperations(count);
+                for (unsigned i = 0; i < count; ++i) {
+                  auto put = operations[i].initPutEdge();
+                  put_edge(put, {"hub", "a", key_of(i), 0, 1.0, {}});
+                  put.setCreateMissing(true);
+                }
+              })
+              .status.ok());
+  QueryLoop loop(cluster, 7);
+  ReadMemory all;
+  all.set_limit(std::size_t{1} << 20);
+  QueryContext context = cluster.context();
+  context.memory_bytes = std::size_t{1} << 20;
+  context.all_reads = &all;
+  auto expand_from = [&](const std::string& key) {
+    Script<schema::ExpandRequest> request([&](schema::ExpandRequest::Builder builder) {
+      builder.initSeeds(1)[0].setKey(key);
+      builder.initHops(1);
+      builder.setMaxVisited(1'000'000);
+    });
+    return loop.run(make_expand(context, request));
+  };
+  auto code_of = [](const Frame& reply) { return reply.read<schema::ExpandReply>().getError().getCode(); };
+  {
+    ReadMemory::Share others(&all);
+    REQUIRE(others.hold(all.limit() - (64 << 10)));
+    Frame refused = expand_from("hub");
+    auto error = refused.read<schema::ExpandReply>().getError();
+    CHECK(error.getCode() == schema::ErrorCode::OVERLOADED);
+    CHECK(text(error.getField()) == "memory");
+    CHECK(error.getLimit() == all.limit());
+    CHECK(code_of(expand_from(key_of(1))) == schema::ErrorCode::NONE);
+    REQUIRE_FALSE(others.hold(2 * all.limit()));
+    CHECK(all.held() == all.limit() - (64 << 10));
+  }
+  CHECK(all.held() == 0);  // the refused one's too
+  CHECK(code_of(expand_from("hub")) == schema::ErrorCode::NONE);
+  CHECK(all.held() == 0);
+}
