@@ -30,6 +30,12 @@ std::vector<VertexId> read_ids(capnp::List<std::uint64_t>::Reader from) {
   return to;
 }
 
+std::vector<Index> read_indexes(capnp::List<schema::Index>::Reader from) {
+  std::vector<Index> to;
+  for (auto index : from) to.push_back({to_string(index.getLabel()), to_string(index.getProperty())});
+  return to;
+}
+
 std::vector<NamedCount> read_counts(capnp::List<schema::StatisticsReply::NamedCount>::Reader from) {
   std::vector<NamedCount> to;
   for (auto count : from) to.push_back({to_string(count.getName()), count.getCount()});
@@ -238,9 +244,8 @@ Statistics read(schema::StatisticsReply::Reader from) {
   Statistics to{.space = read(from.getSpace()),
                 .labels = read_counts(from.getLabels()),
                 .types = read_counts(from.getTypes()),
-                .indexes = {}};
-  for (auto index : from.getIndexes())
-    to.indexes.push_back({to_string(index.getLabel()), to_string(index.getProperty())});
+                .indexes = read_indexes(from.getIndexes()),
+                .building = read_indexes(from.getBuilding())};
   return to;
 }
 

@@ -319,6 +319,7 @@ struct StatisticsReply {
   labels @2 :List(NamedCount);
   types @3 :List(NamedCount);
   indexes @4 :List(Cmd.Index);
+  building @5 :List(Cmd.Index);       # Of these, what a partition has not built yet: look-ups answer `unavailable` until then.
   struct NamedCount {
     name @0 :Text;
     count @1 :UInt64;

@@ -2,6 +2,7 @@
 // What one asks and what one gets, as plain C++ structs. Field by field as in schema/client.capnp, where limits and
 // defaults are explained.
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -188,6 +189,7 @@ struct Recall {
 struct Index {
   std::string label;   // empty: all vertices of the space
   std::string property;
+  bool operator==(const Index&) const = default;
 };
 
 /// Vertices by the value of an indexed property. With `equal`, the range is not looked at.
@@ -245,6 +247,11 @@ struct Statistics {
   std::vector<NamedCount> labels;
   std::vector<NamedCount> types;
   std::vector<Index> indexes;
+  std::vector<Index> building;   // of these, what is not built yet: look-ups answer `unavailable` until then
+
+  [[nodiscard]] bool is_building(const Index& index) const {
+    return std::find(building.begin(), building.end(), index) != building.end();
+  }
 };
 
 /// A node of a cluster, for clients.

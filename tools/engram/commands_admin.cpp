@@ -132,7 +132,9 @@ void run_stats(Globals& globals) {
   table.add({"edges", quota_text(space.edges, space.quota.edges)}, {Ink::faint});
   table.add({"bytes", show_bytes(space.bytes)}, {Ink::faint});
   for (const auto& index : statistics->indexes)
-    table.add({"index", (index.label.empty() ? "" : index.label + ".") + index.property}, {Ink::faint});
+    table.add({"index", (index.label.empty() ? "" : index.label + ".") + index.property +
+                            (statistics->is_building(index) ? " (still being built)" : "")},
+              {Ink::faint});
   table.print();
   print_counts("label", statistics->labels);
   print_counts("edge type", statistics->types);

@@ -131,7 +131,8 @@ Json to_json(const Statistics& statistics) {
   for (const auto& count : statistics.labels) json["labels"][count.name] = count.count;
   for (const auto& count : statistics.types) json["types"][count.name] = count.count;
   for (const auto& index : statistics.indexes)
-    json["indexes"].push_back({{"label", index.label}, {"property", index.property}});
+    json["indexes"].push_back(
+        {{"label", index.label}, {"property", index.property}, {"ready", !statistics.is_building(index)}});
   return json;
 }
 

@@ -183,7 +183,7 @@ void PartitionRead::resolve(capnp::List<capnp::Text>::Reader keys, Answer answer
     LocalId id;
     bool free = lock_free(text_of(keys[i]), false);  // also for one that is about to be created
     bool there = graph_.find_key(space_, text_of(keys[i]), id) == Presence::present && free;
-    ids.set(i, there ? VertexId::of(graph_.self(), id).value : ~std::uint64_t{0});
+    ids.set(i, (there ? VertexId::of(graph_.self(), id) : ResolvedKeys::absent).value);
   }
 }
 
@@ -285,6 +285,11 @@ void PartitionRead::statistics(Answer answer) {
   }
   auto indexes = statistics.initIndexes(static_cast<unsigned>(space.indexes.size()));
   for (unsigned i = 0; i < indexes.size(); ++i) write_index(space.indexes[i], indexes[i]);
+  std::vector<const DeclaredIndex*> unready;
+  for (const DeclaredIndex& index : space.indexes)
+    if (!index.ready) unready.push_back(&index);
+  auto building = statistics.initBuilding(static_cast<unsigned>(unready.size()));
+  for (unsigned i = 0; i < building.size(); ++i) write_index(*unready[i], building[i]);
 }
 
 void PartitionRead::write_index(const DeclaredIndex& index, schema::Index::Builder out) {

@@ -1,8 +1,7 @@
-// Reads that do not walk: vertices and edges by name, pages of neighbours and scans, degrees, counts, look-ups.
+// Reads that do not walk: vertices and edges by name, pages of neighbours and scans, degrees, counts.
 
 #include "storage/hot/properties.h"
 #include "tests/actors/query/query_script.h"
-#include "tests/support/temporary_directory.h"
 
 using namespace engram;
 using namespace engram::test;
@@ -30,33 +29,6 @@ void on_random_graphs(std::uint64_t seeds, const Test& test) {
       test(loaded);
     }
 }
-
-/// Vertices with an index on "age", which needs a warm store behind every partition.
-struct Indexed {
-  explicit Indexed(std::uint32_t partitions) : cluster(partitions, open_stores(partitions)), loop(cluster, 7) {
-    for (std::uint32_t i = 0; i < partitions; ++i)
-      cluster.apply({static_cast<std::uint16_t>(i)},
-                    [](schema::Command::Builder command) { command.initDeclareIndex().setProperty("age"); });
-    Random random(partitions);
-    graph = random_graph(random, {120, 0});
-    load(cluster, graph);
-  }
-  std::vector<const WarmStore*> open_stores(std::uint32_t count) {
-    std::vector<const WarmStore*> opened;
-    for (std::uint32_t i = 0; i < count; ++i) {
-      auto store = WarmStore::open({directory / ("p" + std::to_string(i)), 1 << 24});
-      REQUIRE(store.ok());
-      stores.push_back(std::move(store).value());
-      opened.push_back(stores.back().get());
-    }
-    return opened;
-  }
-  TemporaryDirectory directory;
-  std::vector<std::unique_ptr<WarmStore>> stores;
-  CoreCluster cluster;
-  QueryLoop loop;
-  ReferenceGraph graph;
-};
 
 using Slot = std::tuple<std::string, std::string, std::string, std::int64_t>;
 Slot slot_of(schema::Edge::Reader edge) {
@@ -313,54 +285,6 @@ TEST_CASE("a scan gives every vertex and every edge once, page by page, and can 
     REQUIRE(got == expected);
     REQUIRE(got_edges == expected_edges);
   });
-}
-
-TEST_CASE("a look-up merges the partitions by value, then by id") {
-  for (std::uint32_t partitions : cluster_sizes) {
-    CAPTURE(partitions);
-    Indexed on(partitions);
-    for (bool only_names : {false, true}) {
-      Script<schema::LookupRequest> request([&](schema::LookupRequest::Builder builder) {
-        builder.initIndex().setProperty("age");
-        builder.initRange().initMin().setInt64(3);
-        builder.getRange().initMax().setFloat64(7.5);
-        builder.getRange().setMinExclusive(true);
-        builder.getProjection().setProperties(!only_names);
-      });
-      REQUIRE(validate(schema::LookupRequest::Reader(request)).message() == "");
-      Frame frame = on.loop.run(make_lookup(on.cluster.context(), request));
-      auto reply = frame.read<schema::LookupReply>();
-      require_no_error(reply);
-      CHECK(reply.getExceeded() == schema::Limit::NONE);
-      std::vector<std::pair<std::int64_t, std::uint64_t>> got, expected;
-      for (auto vertex : reply.getVertices()) {
-        got.emplace_back(on.graph.vertices.at(text(vertex.getKey())).properties.at("age"), vertex.getId());
-        CHECK(vertex.getProperties().size() == (only_names ? 0 : 1));
-      }
-      for (const auto& [key, vertex] : on.graph.vertices)
-        if (vertex.properties.contains("age") && vertex.properties.at("age") > 3 && vertex.properties.at("age") <= 7)
-          expected.emplace_back(vertex.properties.at("age"), on.cluster.find(key)->value);
-      std::sort(expected.begin(), expected.end());
-      CHECK(got == expected);
-    }
-  }
-}
-
-TEST_CASE("a look-up says when there is more than its limit") {
-  for (std::uint32_t partitions : cluster_sizes) {
-    CAPTURE(partitions);
-    Indexed on(partitions);
-    Script<schema::LookupRequest> limited([](schema::LookupRequest::Builder builder) {
-      builder.initIndex().setProperty("age");
-      builder.initRange();
-      builder.setLimit(4);
-    });
-    Frame frame = on.loop.run(make_lookup(on.cluster.context(), limited));
-    auto reply = frame.read<schema::LookupReply>();
-    require_no_error(reply);
-    CHECK(reply.getExceeded() == schema::Limit::RESULTS);
-    CHECK(reply.getVertices().size() == 4);
-  }
 }
 
 TEST_CASE("a space that is kept together is read from its partition alone") {

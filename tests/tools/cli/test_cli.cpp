@@ -2,7 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include <sys/stat.h>
 
@@ -66,6 +68,15 @@ TEST_CASE("a first session") {
   auto stats = parsed(engine.run({"stats", "--json"}));
   CHECK(stats["space"]["vertices"] == 3);
   CHECK(stats["types"]["KNOWS"] == 1);
+  REQUIRE(engine.run({"space", "index", "born"}).exit_code == 0);
+  std::string index;
+  for (int tries = 0; tries < 100 && index.find("born\n") == std::string::npos; ++tries) {  // without a word behind it: ready
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    index = engine.run({"stats"}).output;
+  }
+  CHECK_THAT(index, Contains("born\n") && !Contains("being built"));
+  CHECK(parsed(engine.run({"stats", "--json"}))["indexes"] ==
+        json::array({{{"label", ""}, {"property", "born"}, {"ready", true}}}));
   CHECK(parsed(engine.run({"status", "--json"})).is_object());
 
   CHECK(engine.run({"delete", "ada"}).output == "2 deleted\n");
