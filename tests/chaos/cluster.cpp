@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <map>
+#include <utility>
 
 #include "tests/support/run_program.h"
 
@@ -45,10 +47,8 @@ std::vector<std::string> shifted_clock(const std::string& offset) {
 
 ChaosCluster::ChaosCluster() : network_(nodes + 1) {
   make_certificates();
-  for (unsigned i = 0; i < nodes; ++i) {
-    nodes_.push_back({setup_of(i), i, nullptr});
-    set_host(nodes_[i], i);
-  }
+  for (unsigned i = 0; i < nodes; ++i) nodes_.push_back({setup_of(i), i, nullptr});
+  for (unsigned i = 0; i < nodes; ++i) set_host(i, i);
   for (unsigned i = 0; i < nodes; ++i) start(i);
   for (unsigned i = 0; i < nodes; ++i) require_ready(i);
 }
@@ -68,7 +68,7 @@ void ChaosCluster::make_certificates() {
 
 EngineSetup ChaosCluster::setup_of(unsigned node) const {
   std::string name = name_of(node), peers, certificates = directory_ / "certs/";
-  for (unsigned i = 0; i < nodes; ++i) peers += (i == 0 ? "" : ",") + network_.address(i) + peer_port;
+  for (unsigned i = 0; i < nodes; ++i) peers += (i == 0 ? "" : ",") + name_of(i) + peer_port;
   EngineSetup setup;
   setup.data_dir = directory_ / ("data-" + std::to_string(node));
   setup.socket = directory_ / ("socket-" + std::to_string(node));
@@ -84,10 +84,13 @@ EngineSetup ChaosCluster::setup_of(unsigned node) const {
   return setup;
 }
 
-void ChaosCluster::set_host(Node& node, unsigned host) {
-  node.host = host;
-  node.setup.inside = network_.inside(host);
-  node.setup.flags.back() = network_.address(host) + peer_port;
+void ChaosCluster::set_host(unsigned node, unsigned host) {
+  nodes_[node].host = host;
+  nodes_[node].setup.inside = network_.inside(host);
+  nodes_[node].setup.flags.back() = network_.address(host) + peer_port;
+  std::map<std::string, unsigned> hosts;
+  for (unsigned i = 0; i < nodes; ++i) hosts[name_of(i)] = nodes_[i].host;
+  network_.set_names(hosts);
 }
 
 std::vector<std::string> ChaosCluster::servers() const {
@@ -137,19 +140,20 @@ void ChaosCluster::pause(unsigned node) const { nodes_[node].engine->send_signal
 void ChaosCluster::go_on(unsigned node) const { nodes_[node].engine->send_signal(SIGCONT); }
 
 std::unique_ptr<EngineProcess> ChaosCluster::start_copy(unsigned node) {
-  REQUIRE(node == nodes - 1);
   Node& one = nodes_[node];
   std::string suffix = "-copy-" + std::to_string(++copies_), volume = one.setup.data_dir;
   one.setup.data_dir = directory_ / ("data-" + std::to_string(node) + suffix);
   one.setup.socket = directory_ / ("socket-" + std::to_string(node) + suffix);
   one.setup.output = directory_ / ("output-" + std::to_string(node) + suffix);
   std::filesystem::copy(volume, one.setup.data_dir, std::filesystem::copy_options::recursive);
-  unsigned old_host = one.host;
-  set_host(one, spare_host_);
-  spare_host_ = old_host;
+  move(node);
   std::unique_ptr<EngineProcess> older = std::move(one.engine);
   start(node);
   return older;
+}
+
+void ChaosCluster::move(unsigned node) {
+  set_host(node, std::exchange(spare_host_, nodes_[node].host));
 }
 
 void ChaosCluster::verify_offline() {

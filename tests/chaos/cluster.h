@@ -17,7 +17,7 @@ bool can_shift_clocks();
 std::vector<std::string> shifted_clock(const std::string& offset);
 
 /// Clients come by Unix sockets: faults of the network are between nodes, and what a client is told is known. Between nodes there
-/// is TLS, since their addresses are not loopback.
+/// is TLS, since their addresses are not loopback; they call each other by their names.
 class ChaosCluster {
  public:
   static constexpr unsigned nodes = 3;
@@ -49,10 +49,12 @@ class ChaosCluster {
   void go_on(unsigned node) const;
 
   // --- Volumes
-  /// A second process with a copy of the volume of a node, which has to be the last one (the others call the rest at their
-  /// addresses) and paused: nothing that it acknowledged is missing in the copy. The copy runs on a host of its own, and is what
-  /// all functions mean by this node from now on. The old process is returned.
+  /// A second process with a copy of the volume of a node, which has to be paused: nothing that it acknowledged is missing in the
+  /// copy. The copy runs on a host of its own, where the node's name leads from now on, and is what all functions mean by this
+  /// node. The old process is returned.
   std::unique_ptr<EngineProcess> start_copy(unsigned node);
+  /// A node that does not run gets the address that no other has: its name leads there from now on.
+  void move(unsigned node);
 
   /// `engram verify` of all volumes; all have to be stopped.
   void verify_offline();
@@ -65,7 +67,7 @@ class ChaosCluster {
   };
   void make_certificates();
   [[nodiscard]] EngineSetup setup_of(unsigned node) const;
-  void set_host(Node& node, unsigned host);
+  void set_host(unsigned node, unsigned host);
 
   TemporaryDirectory directory_;
   Network network_;

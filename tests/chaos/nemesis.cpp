@@ -32,7 +32,7 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 const char* name_of(Fault fault) {
   constexpr const char* names[] = {"cut off short", "cut off long",  "cut pair", "cut one way", "flaky",
                                    "pause short",   "pause long",    "pause cut off", "kill",   "kill all",
-                                   "kill cut off",  "kill cut pair", "restart",       "clock ahead", "clock behind", "copied volume"};
+                                   "kill cut off",  "kill cut pair", "restart",       "clock ahead", "clock behind", "copied volume", "moved"};
   static_assert(std::size(names) == fault_kinds);
   return names[static_cast<unsigned>(fault)];
 }
@@ -66,7 +66,12 @@ void Nemesis::apply(Fault fault) {
       return cluster_.require_ready(node);
     case Fault::clock_ahead: return shift_clock(node, "+2h");
     case Fault::clock_behind: return shift_clock(node, "-2h");
-    case Fault::copied_volume: return copy_volume(ChaosCluster::nodes - 1);
+    case Fault::copied_volume: return copy_volume(node);
+    case Fault::moved:
+      cluster_.kill(node);
+      cluster_.move(node);
+      cluster_.start(node);
+      return cluster_.require_ready(node);
   }
 }
 

@@ -28,8 +28,9 @@ enum class Fault {
   clock_ahead,        // two hours, from a SIGKILL to the next
   clock_behind,
   copied_volume,      // a second process with one identity: the older one ends
+  moved,              // a node comes back at another address, which its name leads to
 };
-constexpr unsigned fault_kinds = static_cast<unsigned>(Fault::copied_volume) + 1;
+constexpr unsigned fault_kinds = static_cast<unsigned>(Fault::moved) + 1;
 
 const char* name_of(Fault fault);
 

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include "tests/support/run_program.h"
@@ -22,6 +23,15 @@ void run(const Words& words) {
   std::string line;
   for (const std::string& word : words) line += word + " ";
   throw std::runtime_error(line + "failed: " + ran.output + ran.errors);
+}
+
+/// Its files stand for those of the same name in /etc, for what `ip netns exec` starts in there.
+std::string settings_of(const std::string& name) { return "/etc/netns/" + name; }
+
+void remove_host(const std::string& name) {
+  (void)run_program({"ip", "netns", "delete", name});
+  std::error_code none;
+  std::filesystem::remove_all(settings_of(name), none);
 }
 
 Words operator+(Words words, const Words& more) {
@@ -69,8 +79,8 @@ Network::~Network() { remove(); }
 
 /// The interfaces go with their namespaces.
 void Network::remove() {
-  for (unsigned host = 0; host < hosts_; ++host) (void)run_program({"ip", "netns", "delete", name(std::to_string(host))});
-  (void)run_program({"ip", "netns", "delete", name("bridge")});
+  for (unsigned host = 0; host < hosts_; ++host) remove_host(name(std::to_string(host)));
+  remove_host(name("bridge"));
 }
 
 /// Of processes that are not there any more.
@@ -80,13 +90,23 @@ void Network::remove_leftovers() {
     std::string name = entry.path().filename();
     int owner = 0;
     if (std::sscanf(name.c_str(), "engram-%d-", &owner) == 1 && ::kill(owner, 0) != 0 && errno == ESRCH)
-      (void)run_program({"ip", "netns", "delete", name});
+      remove_host(name);
   }
 }
 
 std::string Network::name(const std::string& what) const { return prefix_ + what; }
 std::string Network::address(unsigned host) const { return "10.83.0." + std::to_string(1 + host); }
 std::string Network::path(unsigned host) const { return "/run/netns/" + name(std::to_string(host)); }
+
+void Network::set_names(const std::map<std::string, unsigned>& hosts_by_name) {
+  std::string lines = "127.0.0.1 localhost\n";
+  for (const auto& [name, host] : hosts_by_name) lines += address(host) + " " + name + "\n";
+  for (unsigned host = 0; host < hosts_; ++host) {
+    std::string settings = settings_of(name(std::to_string(host)));
+    std::filesystem::create_directories(settings);
+    std::ofstream(settings + "/hosts") << lines;  // the same file, for whoever has it mounted
+  }
+}
 
 Words Network::inside(unsigned host) const { return {"ip", "netns", "exec", name(std::to_string(host))}; }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Hosts with addresses of their own on this machine: network namespaces behind one bridge, whose connections can be cut.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,9 @@ class Network {
   static std::string obstacle();
 
   [[nodiscard]] std::string address(unsigned host) const;
-  /// The words before a program's own that have it run in there. The file system is the same.
+  /// What the names lead to from now on, for what runs in a host and was started after the first call.
+  void set_names(const std::map<std::string, unsigned>& hosts_by_name);
+  /// The words before a program's own that have it run in there. The file system is the same, but for /etc/hosts.
   [[nodiscard]] std::vector<std::string> inside(unsigned host) const;
   /// What setns(2) takes to make sockets in there.
   [[nodiscard]] std::string path(unsigned host) const;
