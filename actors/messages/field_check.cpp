@@ -25,6 +25,13 @@ Status check_name(capnp::Text::Reader name, const FieldPath& field) { return che
 
 Status check_key(capnp::Text::Reader key, const FieldPath& field) { return check_text(key, max_key_bytes, field); }
 
+Status check_edge_key(schema::EdgeKey::Reader edge, const FieldPath& field) {
+  Status status = check_key(edge.getSource(), field / "source");
+  if (status.ok()) status = check_key(edge.getTarget(), field / "target");
+  if (status.ok()) status = check_name(edge.getType(), field / "type");
+  return status;
+}
+
 Status check_value(schema::Value::Reader value, const FieldPath& field) {
   thread_local std::string scratch;
   scratch.clear();

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "schema/value.capnp.h"
+#include "schema/command.capnp.h"
 #include "storage/base/result.h"
 
 namespace engram {
@@ -32,6 +32,7 @@ Status check_text(capnp::Text::Reader text, std::size_t most, const FieldPath& f
 /// Of a label, a type or a property.
 Status check_name(capnp::Text::Reader name, const FieldPath& field);
 Status check_key(capnp::Text::Reader key, const FieldPath& field);
+Status check_edge_key(schema::EdgeKey::Reader edge, const FieldPath& field);
 /// Also walks lists; refuses NaN, malformed UTF-8, and what is too deep or too large.
 Status check_value(schema::Value::Reader value, const FieldPath& field);
 

@@ -38,13 +38,6 @@ Status check_labels(capnp::List<capnp::Text>::Reader labels, const FieldPath& fi
   return check_each(labels, field, check_name);
 }
 
-Status check_edge_key(schema::EdgeKey::Reader edge, const FieldPath& field) {
-  Status status = check_key(edge.getSource(), field / "source");
-  if (status.ok()) status = check_key(edge.getTarget(), field / "target");
-  if (status.ok()) status = check_name(edge.getType(), field / "type");
-  return status;
-}
-
 Status check_mode(schema::PutMode mode, const FieldPath& field) {
   if (mode <= schema::PutMode::UPDATE) return {};
   return {Code::unsupported, "This engine does not know this value; upgrade it.", field.text()};

@@ -5,7 +5,7 @@
 namespace engram {
 namespace {
 
-constexpr std::uint64_t no_vertex = ~std::uint64_t{0};
+constexpr std::uint64_t no_vertex = ResolvedKeys::absent.value;
 
 class GetEdgesQuery final : public ReplyQuery<schema::GetEdgeReply> {
  public:

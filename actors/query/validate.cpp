@@ -19,11 +19,6 @@ Status check_references(capnp::List<schema::VertexRef>::Reader references, const
   return {};
 }
 
-Status check_edge_key(schema::EdgeKey::Reader edge, const FieldPath& field) {
-  return first_error({check_key(edge.getSource(), field / "source"), check_name(edge.getType(), field / "type"),
-                      check_key(edge.getTarget(), field / "target")});
-}
-
 Status check_hop(schema::Hop::Reader hop, const FieldPath& field) {
   return first_error({check_direction(hop.getDirection(), field / "direction"),
                       check_filter(hop.getEdges(), hop.getDirection(), field / "edges"),

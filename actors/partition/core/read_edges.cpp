@@ -8,7 +8,7 @@
 namespace engram {
 namespace {
 
-constexpr std::uint64_t no_vertex = ~std::uint64_t{0};
+constexpr std::uint64_t no_vertex = ResolvedKeys::absent.value;
 constexpr std::size_t bytes_around = 128;  // of an edge in an answer, beside its properties
 
 Status not_at_this_end() {
