@@ -6,30 +6,35 @@ the namespaces that it needs.
 """
 
 import argparse
+import lzma
 import pathlib
 import sys
 import tarfile
 import time
 
-from bridge_checks import check_bridge
+from bridge_checks import check_bridge, check_upgrade
 from checks import Checks
 from compose_cluster import SERVERS, ComposeCluster
 from docker_engine import DockerEngine
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 IMAGE = "engram:dev"
-NEWER_IMAGE = "engram:next"
+OLDER_IMAGE = "engram:0.1.0"
+OLDER_PROGRAM = TOP / "tests/golden/releases/engram-0.1.0-x86_64.xz"
 MAX_IMAGE_BYTES = 20_000_000
 MAX_BYTES_WITH_SHARED_CAF = 25_000_000
 MAX_COMPRESSED_BYTES = 10_000_000  # what a registry sends and keeps
 
 
-def build_images(engine: DockerEngine, program: str, base: pathlib.Path) -> None:
-    """Two of them: the second stands for a newer version."""
+def build_images(engine: DockerEngine, program: str, base: pathlib.Path, scratch: pathlib.Path) -> None:
+    """Of this version, and of an older release."""
     engine.docker("import", str(base), "engram-base")
-    for tag in (IMAGE, NEWER_IMAGE):
-        engine.run(str(TOP / "tools" / "image"), "--tag", tag, "--base", "engram-base", "--binary", program, "--",
-                   "--network", "none", "--label", f"engram.test={tag}")
+    older = scratch / "engram-older"
+    older.write_bytes(lzma.decompress(OLDER_PROGRAM.read_bytes()))
+    older.chmod(0o755)
+    for tag, binary in ((IMAGE, program), (OLDER_IMAGE, str(older))):
+        engine.run(str(TOP / "tools" / "image"), "--tag", tag, "--base", "engram-base", "--binary", binary, "--",
+                   "--network", "none")
 
 
 def check_image(checks: Checks, engine: DockerEngine, scratch: pathlib.Path, max_bytes: int) -> None:
@@ -140,20 +145,21 @@ def main() -> int:
     engine = DockerEngine(options.scratch / "docker", options.cgroup)
     try:
         engine.start()
-        build_images(engine, options.engram, options.base)
+        build_images(engine, options.engram, options.base, options.scratch)
         check_image(checks, engine, options.scratch, MAX_BYTES_WITH_SHARED_CAF if options.shared_caf else MAX_IMAGE_BYTES)
         folder = options.scratch / "compose"
         source = TOP / "deploy" / "compose"
         checks.say("three nodes on a bridge: deploy/compose/docker-compose.yml")
         bridge = ComposeCluster(engine, options.engram, source, folder, "docker-compose.yml")
-        bridge.prepare(IMAGE)
+        bridge.prepare(OLDER_IMAGE)
         bridge.compose("up", "--detach")
         checks.say(f"healthy after {bridge.wait_until_healthy():.1f} s")
         load_air_routes(bridge)
+        check_upgrade(checks, bridge, IMAGE, options.scratch)
         check_answers(checks, bridge, network="engram", server="engram-1:9470")
         check_told_addresses(checks, bridge)
         check_confinement(checks, engine)
-        check_bridge(checks, bridge, NEWER_IMAGE, options.scratch, stop_within)
+        check_bridge(checks, bridge, options.scratch, stop_within)
         checks.say("three nodes on the host's network: deploy/compose/docker-compose.host.yml")
         check_host_network(checks, ComposeCluster(engine, options.engram, source, folder, "docker-compose.host.yml"))
     except Exception as error:  # whatever it is, it is one failure, and the engine has to be ended
