@@ -64,7 +64,7 @@ std::vector<ClusterView::Seen> ClusterView::nodes() const {
 
 json ClusterView::document() const {
   json out;
-  out["feature_level"] = membership_.level() == nullptr ? newest_feature_level : membership_.level()->in_force();
+  out["feature_level"] = membership_.level_in_force();
   out["newest_level"] = newest_feature_level;
   out["nodes"] = json::array();
   for (const Seen& seen : nodes()) {

@@ -26,8 +26,10 @@ class Membership {
   [[nodiscard]] bool made_cluster() const { return made_cluster_; }
   /// Null: there is one node.
   [[nodiscard]] Peers* peers() const { return peers_.get(); }
-  /// Null: there is one node.
-  [[nodiscard]] const FeatureLevel* level() const { return level_.get(); }
+  /// The highest that this program knows if there is one node: it speaks with nobody.
+  [[nodiscard]] std::uint32_t level_in_force() const {
+    return level_ == nullptr ? newest_feature_level : level_->in_force();
+  }
   /// Between nodes; null: plain.
   [[nodiscard]] TlsFiles* tls() const { return tls_.get(); }
 

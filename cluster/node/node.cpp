@@ -79,7 +79,7 @@ Status Node::start(const std::function<void()>& before_clients) {
   services_.finalize = [this]() -> Result<std::uint32_t> {
     Peers* peers = membership_->peers();
     if (peers != nullptr) return peers->finalize();
-    return newest_feature_level;  // a single node speaks with nobody
+    return membership_->level_in_force();
   };
   if (before_clients) before_clients();
   auto gateway = Gateway::start(services_);
@@ -174,7 +174,7 @@ Status Node::open_engine() {
       return opened.ok() ? peers->wait_until_known(known_wait_ms) : opened;
     };
     options.partitions_close = [peers] { peers->close(); };
-    options.new_partitions_ask = !membership_->made_cluster() && membership_->level()->in_force() >= spaces_feature_level;
+    options.new_partitions_ask = !membership_->made_cluster() && membership_->level_in_force() >= spaces_feature_level;
   }
   options.cores = loaded_.machine.cores;
   last_progress_ns_ = clock_.monotonic_ns();  // who is ready within a second has nothing to tell
@@ -225,7 +225,7 @@ void Node::show_partitions() {
 NodeStatus Node::own_status() const {
   NodeStatus status;
   status.phase = phase_name(readiness_.phase());
-  if (const FeatureLevel* level = membership_->level()) status.feature_level = level->in_force();
+  status.feature_level = membership_->level_in_force();
   status.uptime_ms = static_cast<std::uint64_t>(metrics_.uptime_seconds() * 1000);
   status.calls_in_flight = static_cast<std::uint32_t>(services_.calls_in_flight.load());
   if (Engine* engine = live_engine_.load()) engine->tell(status);

@@ -78,6 +78,7 @@ TEST_CASE("a first session") {
   CHECK(parsed(engine.run({"stats", "--json"}))["indexes"] ==
         json::array({{{"label", ""}, {"property", "born"}, {"ready", true}}}));
   CHECK(parsed(engine.run({"status", "--json"})).is_object());
+  CHECK_THAT(engine.run({"cluster", "status"}).output, !Contains(" of 2"));  // a single engine has nobody to wait for
 
   CHECK(engine.run({"delete", "ada"}).output == "2 deleted\n");
   CHECK(engine.run({"neighbors", "charles", "--count"}).output == "out 1  in 0\n");
