@@ -355,6 +355,7 @@ void Partition::update_gauges() {
   set(gauges_.waiting_reads, held_reads_.size() + loads_.size());
   set(gauges_.sessions, core_.sessions().size());
   set(gauges_.spaces, core_.graph().spaces().size());
+  set(gauges_.names, core_.graph().dictionary().size());
   set(gauges_.in_doubt, core_.prepared());
   set(gauges_.long_in_doubt, std::min(long_in_doubt_, core_.prepared()));
 }

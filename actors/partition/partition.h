@@ -63,7 +63,7 @@ struct PartitionLimits {
 struct PartitionGauges {
   std::atomic<std::uint64_t> applied_lsn{0}, pending_records{0}, pending_bytes{0}, hot_bytes{0}, dirty_bytes{0},
       hot_vertices{0}, hot_hits{0}, warm_hits{0}, warm_reads{0}, transactions{0}, waiting_reads{0}, sessions{0}, write_backs{0},
-      evictions{0}, spaces{0}, committed{0}, aborted{0}, in_doubt{0}, long_in_doubt{0};
+      evictions{0}, spaces{0}, names{0}, committed{0}, aborted{0}, in_doubt{0}, long_in_doubt{0};
 };
 
 class Partition {

@@ -31,6 +31,7 @@ void Engine::register_metrics() {
     add("partition_transactions", "Transactions being coordinated.", label, of(gauges.transactions));
     add("partition_sessions", "Client sessions in the session table.", label, of(gauges.sessions));
     add("partition_spaces", "Spaces known.", label, of(gauges.spaces));
+    add("partition_names", "Names of labels, types and properties; at 1,048,576 new ones are refused.", label, of(gauges.names));
     add("partition_hot_bytes", "Memory of the hot tier.", label, of(gauges.hot_bytes));
     add("partition_hot_vertices", "Vertices in memory.", label, of(gauges.hot_vertices));
     WarmStore* store = &own->store();

@@ -25,6 +25,7 @@ class Dictionary {
   [[nodiscard]] std::optional<NameId> find(std::string_view name) const;
   /// Finds or adds. 0 if the dictionary is full.
   NameId intern(std::string_view name);
+  [[nodiscard]] std::size_t size() const { return names_.size(); }
   [[nodiscard]] bool has_room(std::size_t names) const { return names_.size() + names <= max_names; }
   /// Empty for an unknown id.
   [[nodiscard]] std::string_view name(NameId id) const;
