@@ -54,7 +54,8 @@ std::string name_of(int number) {
 /// A connection with the rights of an administrator.
 class Administrator {
  public:
-  explicit Administrator(const std::string& server) : loop_(client::loop_of_this_thread()) {
+  explicit Administrator(const std::string& server, schema::Placement placement = {})
+      : loop_(client::loop_of_this_thread()), placement_(placement) {
     auto connected = client::Connection::connect(*loop_->provider, server).wait(loop_->waitScope);
     REQUIRE(connected.ok());
     connection_ = kj::mv(connected.value());
@@ -95,11 +96,12 @@ class Administrator {
     command.setFirstIncomplete(static_cast<std::uint64_t>(first_unanswered) + 1);
     auto create = command.initCreateSpace();
     create.setName(name_of(number).c_str());
-    create.setPlacement(schema::Placement::TOGETHER);
+    create.setPlacement(placement_);
     return client::submit(*admin_, capnp::messageToFlatArray(message).asBytes(), 60'000);
   }
 
   std::shared_ptr<kj::AsyncIoContext> loop_;
+  schema::Placement placement_;
   kj::Own<client::Connection> connection_;
   std::optional<schema::Session::Client> session_;
   std::optional<schema::Admin::Client> admin_;
@@ -126,6 +128,7 @@ void wait_written_back(const EngineSetup& setup) {
 TEST_CASE("100,000 empty spaces cost less than 100 MB, and are there after kill -9") {
   bool sanitized = sanitized_build && is_default_binary();  // memory and time then say nothing
   int many = sanitized ? 5'000 : 100'000;
+  schema::Placement placement = GENERATE(schema::Placement::TOGETHER, schema::Placement::SPREAD);
   TemporaryDirectory directory;
   EngineSetup setup = setup_in(
       directory, {"--cluster-partitions", "2", "--warm-write-back-after-ms", "500ms", "--hot-bytes", "256MiB"});
@@ -134,7 +137,7 @@ TEST_CASE("100,000 empty spaces cost less than 100 MB, and are there after kill 
   {
     EngineProcess engine(setup);
     require_ready(engine);
-    Administrator administrator(setup.server());
+    Administrator administrator(setup.server(), placement);
     administrator.create(0, first_spaces);
     wait_written_back(setup);
     before = resident_bytes(engine);
@@ -150,7 +153,7 @@ TEST_CASE("100,000 empty spaces cost less than 100 MB, and are there after kill 
   require_ready(engine);
   std::int64_t start_ms = milliseconds_since(started);
   std::uint64_t restarted = resident_bytes(engine);
-  WARN(many << " spaces: " << took_ms << " ms to create, resident " << (before >> 20) << " MiB before and "
+  WARN(many << (placement == schema::Placement::SPREAD ? " spread" : "") << " spaces: " << took_ms << " ms to create, resident " << (before >> 20) << " MiB before and "
             << (after >> 20) << " MiB with them, " << (restarted >> 20) << " MiB after a restart that took " << start_ms
             << " ms");
   if (!sanitized) {
