@@ -151,6 +151,12 @@ Status check_sizes(const Config& config) {
                                     "listen.max_message_bytes", config.listen.max_message_bytes);
       !status.ok())
     return status;
+  // It would be told to come again, for ever.
+  std::uint64_t all_reads = config.limits.reads_memory_bytes;
+  if (Status status = refuse_larger("limits.query_memory_bytes", config.limits.query_memory_bytes, "limits.reads_memory_bytes",
+                                    all_reads == 0 ? config.limits.query_memory_bytes : all_reads);
+      !status.ok())
+    return status;
   return refuse_larger("listen.unauthenticated_message_bytes", config.listen.unauthenticated_message_bytes,
                        "listen.max_message_bytes", config.listen.max_message_bytes);
 }

@@ -160,6 +160,8 @@ TEST_CASE("settings that make no sense together are refused") {
              Contains("nobody could connect"));
   CHECK_THAT(message_of([](Config& c) { c.operations.address = c.listen.address; }), Contains("different ports"));
   CHECK_THAT(message_of([](Config& c) { c.listen.unix = "/" + std::string(107, 'x'); }), Contains("107"));
+  CHECK_THAT(message_of([](Config& c) { c.limits.reads_memory_bytes = 1 << 20; }),
+             Contains("limits.query_memory_bytes is larger than limits.reads_memory_bytes"));
   CHECK_THAT(message_of([](Config& c) { c.limits.max_command_bytes = 16 << 20; }),
              Contains("listen.max_message_bytes"));
   CHECK_THAT(message_of([](Config& c) { c.data.dir = c.data.archived_dir = "/data"; }), Contains("data.archived_dir"));
