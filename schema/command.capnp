@@ -75,10 +75,11 @@ struct PutVertex {
 struct DeleteVertex {
   key @0 :Text;
   ifExists @1 :Bool;                 # Absent is not an error.
-  # Its edges go with it, at both ends. In a batch of several operations the vertex may have edges only to
-  # vertices of its own partition. Alone it may have edges to any: into each other partition some 800,000, what fits
-  # into 48 MiB at 56 bytes and the type's name an edge. Preconditions are then only about its own partition, as those
-  # about the vertex itself are.
+  # Its edges go with it, at both ends. Into other partitions all vertices that a batch deletes may have edges of
+  # 32 MiB together, at 64 bytes and the type's name each: some 500,000. A vertex that is deleted alone, with preconditions
+  # about its own partition at most, may have some 800,000 into each other partition: 48 MiB, at 56 bytes and the
+  # type's name. From feature level 2 on; before, in a batch of several operations or with preconditions about other
+  # partitions, it may have none at all.
 }
 
 struct EdgeKey {
@@ -152,6 +153,19 @@ struct Prepare {
   # Packed as in actors/partition/core/resolved_keys.h; id 2^64-1: there is no such vertex. Targets in other partitions, as they were before: a participant that is an edge's source needs them to tell whether
   # the edge exists. Their owners confirm them with their votes.
   unlinkKey @5 :Text;
+  deletions @6 :Deletions;           # Of the batch. Feature level 2.
+}
+
+struct Deletions {
+  # What a share has to know of the vertices that its batch deletes. The share then has the deletions of other partitions'
+  # vertices too, where it has edges to them: their places tell which edges were before and which are after.
+  ordered @0 :Bool;                  # It does. An id in `resolved` is of the vertex that the key had at that operation.
+  unlink @1 :List(Unlink);           # Edges here that go with vertices of other partitions, by operation.
+  found @2 :List(Found);             # Of deleted vertices here, by operation: what was unlinked elsewhere is all there is.
+  struct Found {
+    operation @0 :UInt32;            # As in Unlink.
+    digest @1 :UInt64;               # Of the edges into other partitions (actors/partition/core/vertex_links.h).
+  }
 }
 
 struct Unlink {
@@ -161,6 +175,7 @@ struct Unlink {
   type @2 :Text;
   rank @3 :Int64;
   incoming @4 :Bool;                 # The entry is among the vertex's incoming edges.
+  operation @5 :UInt32;              # Of a batch: the place of the vertex's deletion in what the client sent.
 }
 
 struct SpaceChange {
@@ -186,6 +201,7 @@ struct Commit {
   created @6 :UInt32;                # What the participants voted that they will change, for the outcome.
   updated @7 :UInt32;
   deleted @8 :UInt64;
+  deletions @9 :Deletions;           # Of the coordinator's share. Feature level 2.
 }
 
 struct Decide {

@@ -31,6 +31,7 @@ struct Request {
     acknowledge @15 :Acknowledge;     # To the coordinator: the outcome is applied and durable at the participant.
     countSpaces @16 :List(UInt64);    # What this partition holds of each: listSpaces, parallel; id 0 and no name if unknown.
     describeSpaces @17 :Void;         # Every spread space that this partition knows, for one whose volume is new. Feature level 2.
+    links @18 :LinksRequest;          # What a batch has to know before it deletes vertices. Feature level 2.
   }
 }
 
@@ -51,6 +52,7 @@ struct Answer {
     resolve @12 :List(UInt64);        # 2^64-1: no such vertex.
     outcome @13 :Cli.Outcome;         # Of a command.
     describeSpaces @14 :SpaceDescriptions;
+    links @15 :LinksAnswer;
   }
 }
 
@@ -79,6 +81,20 @@ struct HopAnswer {
   ends @2 :List(UInt32);
   neighbours @3 :List(UInt64);
   numbers @4 :List(Float64);          # Parallel to neighbours: weights or property values (NaN: the edge has none).
+}
+
+struct LinksRequest {
+  resolve @0 :List(Text);             # Keys to ids, as the request `resolve`.
+  vertices @1 :List(Text);            # Those that are to be deleted.
+}
+
+struct LinksAnswer {
+  ids @0 :List(UInt64);               # 2^64-1: no such vertex.
+  vertices @1 :List(Vertex);          # Parallel to the request's; an absent one has no edges.
+  struct Vertex {
+    digest @0 :UInt64;                # Of its edges into other partitions.
+    elsewhere @1 :List(Cmd.Unlink);   # Their entries at the other ends, without `operation`.
+  }
 }
 
 struct EdgesRequest {

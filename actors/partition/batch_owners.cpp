@@ -24,7 +24,10 @@ BatchOwners::BatchOwners(schema::Batch::Reader batch, const SpaceRoute& space, s
     return Ends();  // refused before it got here
   };
   operations_.reserve(batch.getOperations().size());
-  for (schema::Operation::Reader operation : batch.getOperations()) operations_.push_back(of_operation(operation));
+  for (schema::Operation::Reader operation : batch.getOperations()) {
+    operations_.push_back(of_operation(operation));
+    deletes_vertices_ = deletes_vertices_ || operation.isDeleteVertex();
+  }
   preconditions_.reserve(batch.getPreconditions().size());
   for (schema::Precondition::Reader condition : batch.getPreconditions()) {
     auto subject = condition.getSubject();

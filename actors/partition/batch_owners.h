@@ -23,6 +23,7 @@ class BatchOwners {
   /// In the order of the batch.
   [[nodiscard]] const std::vector<Ends>& operations() const { return operations_; }
   [[nodiscard]] const std::vector<Ends>& preconditions() const { return preconditions_; }
+  [[nodiscard]] bool deletes_vertices() const { return deletes_vertices_; }
   /// The partitions concerned, but for `self`, ascending.
   [[nodiscard]] std::vector<PartitionId> others(PartitionId self) const;
 
@@ -30,6 +31,7 @@ class BatchOwners {
   std::uint32_t partitions_ = 0;
   std::vector<Ends> operations_;
   std::vector<Ends> preconditions_;
+  bool deletes_vertices_ = false;
 };
 
 }  // namespace engram

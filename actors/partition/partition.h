@@ -16,6 +16,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "actors/messages/mail.h"
+#include "actors/partition/batch_deletions.h"
 #include "actors/partition/batch_owners.h"
 #include "actors/partition/core/partition_core.h"
 #include "actors/partition/core/reads.h"
@@ -45,6 +46,8 @@ class PartitionHost {
   virtual void report_unreadable(const Status& status) = 0;
   /// Answered by a TakeMail after a pause in which others may run.
   virtual void take_soon() = 0;
+  /// Whether every partition knows schema::Deletions, so that a vertex with edges elsewhere may be one step of a batch.
+  [[nodiscard]] virtual bool all_know_deletions() const = 0;
   /// Something that must not be: the process has to stop.
   [[noreturn]] virtual void panic(const Status& status) = 0;
 };
@@ -157,6 +160,7 @@ class Partition {
   void ask_for_targets(Transaction& transaction);
   [[nodiscard]] bool must_queue(const Transaction& transaction);
   void begin_next_change_of(SpaceId space);
+  Status check_deletions(schema::Command::Reader command, const BatchOwners& owners) const;
   void send_prepares(Transaction& transaction);
   void ask_for_votes(Transaction& transaction);
   void ask_for_votes(Transaction& transaction, const std::set<PartitionId>& whom);
@@ -290,6 +294,8 @@ struct Partition::Transaction {
   ResolvedKeys hints;     // targets as they were before
   ResolvedKeys resolved;  // as voted
   BatchCounts counts;
+  std::optional<BatchDeletions> deletions;  // of a batch that deletes vertices, as they are in this attempt
+  std::size_t deletions_bytes = 0;          // counted in transaction_bytes_
   std::optional<Outcome> held_outcome;  // of a change of a space, until every partition has applied it
   Lsn deletes;            // the command that locked a vertex to delete
   int attempts = 0;

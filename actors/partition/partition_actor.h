@@ -62,6 +62,8 @@ struct PartitionServices {
   /// Something that a read needs cannot be read from a warm store.
   std::function<void(PartitionId, const Status&)> report_unreadable;
   std::function<void(std::size_t records, std::int64_t elapsed_ns)> observe_write_back;
+  /// PartitionHost::all_know_deletions. Any thread.
+  std::function<bool()> all_know_deletions;
 };
 
 /// To a partition, wherever it is; on `unit`'s thread if it is here and idle and `unit` is not null.
@@ -99,6 +101,7 @@ class PartitionRuntime final : public PartitionHost {
   void wake_in(std::int64_t duration_ns) override;
   void report_unreadable(const Status& status) override;
   void take_soon() override;
+  [[nodiscard]] bool all_know_deletions() const override { return services_.all_know_deletions(); }
   [[noreturn]] void panic(const Status& status) override;
 
  private:

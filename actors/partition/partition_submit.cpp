@@ -44,11 +44,25 @@ void Partition::on(SubmitMail mail) {
   BatchOwners owners = owners_in(command);
   std::vector<PartitionId> participants =
       command.isBatch() ? owners.others(options_.self) : participants_of_space_change(command);
-  if (participants.empty()) {
+  refused.status = check_deletions(command, owners);
+  if (!refused.status.ok()) return mail.port->reply(outcome_answer(refused));
+  // Alone, a vertex is locked before its edges are looked at: no change of theirs can come between.
+  bool unlinks = owners.deletes_vertices() && owners.operations().size() > 1 && host_.all_know_deletions();
+  if (participants.empty() && !unlinks) {
     append(std::move(mail.command), {{std::move(mail.port)}, session, mail.deadline_ns});
   } else {
     begin(std::move(mail), std::move(owners), std::move(participants));
   }
+}
+
+/// An older node takes a key's vertex before its deletion for the one after it.
+Status Partition::check_deletions(schema::Command::Reader command, const BatchOwners& owners) const {
+  if (!owners.deletes_vertices() || host_.all_know_deletions()) return {};
+  if (!BatchDeletions(command.getBatch(), owners, {command.getSpace()}).has_later_edges()) return {};
+  return {Code::invalid_argument,
+          "A vertex is deleted, and a later operation is about its edges: send that one in a batch of its own, or finalize the "
+          "cluster's upgrade first.",
+          "operations"};
 }
 
 BatchOwners Partition::owners_in(schema::Command::Reader command) {
@@ -121,28 +135,31 @@ void Partition::ask_for_targets(Transaction& transaction) {
   transaction.resolved.clear();
   transaction.counts = {};
   transaction.waiting_for.clear();
+  transaction.deletions.reset();
+  transaction_bytes_ -= std::exchange(transaction.deletions_bytes, 0);
   ++transaction.attempts;
   if (!command.isBatch()) return send_prepares(transaction);
   const Space* space = core_.graph().spaces().find({command.getSpace()});
   if (space == nullptr)
     return give_up(transaction, {Code::unknown_space, "There is no such space; it may have been dropped.", "space"});
   TargetKeys wanted = targets_to_resolve(command.getBatch(), transaction.owners, space->route.id, options_.self);
+  if (transaction.owners.deletes_vertices() && host_.all_know_deletions()) {
+    transaction.deletions.emplace(command.getBatch(), transaction.owners, space->route.id);
+    for (const auto& [owner, places] : transaction.deletions->by_owner()) wanted[owner];
+  }
   transaction.stage = Transaction::Stage::resolving;
   TransactionKey key = transaction.key;
   for (auto& [owner, keys] : wanted) transaction.waiting_for.insert(owner);
   if (wanted.empty()) return send_prepares(transaction);
-  for (auto& one : wanted) {
-    PartitionId owner = one.first;
-    const auto& keys = one.second;  // no structured binding: clang cannot capture one
-    Frame request = Frame::build<schema::Request>([&](schema::Request::Builder out) {
-      out.setSpace(command.getSpace());
-      auto list = out.initResolve(static_cast<unsigned>(keys.size()));
-      for (unsigned i = 0; i < keys.size(); ++i) list.set(i, keys[i].key);
-    });
+  for (const auto& [owner, keys] : wanted) {
     std::vector<Hash128> names;
     for (const TargetKey& target : keys) names.push_back(target.name);
-    host_.send(owner, RequestMail{std::move(request), target_port(key, owner, std::move(names)), options_.self, 0, nullptr,
-                                  transaction.request_number});
+    std::vector<std::uint32_t> places;
+    if (transaction.deletions)
+      if (auto own = transaction.deletions->by_owner().find(owner); own != transaction.deletions->by_owner().end())
+        places = own->second;
+    host_.send(owner, RequestMail{targets_question(command, keys, places), target_port(key, owner, std::move(names)),
+                                  options_.self, 0, nullptr, transaction.request_number});
   }
 }
 
@@ -153,8 +170,19 @@ void Partition::send_prepares(Transaction& transaction) {
   if (command.isBatch() && space == nullptr)  // since it was asked for targets
     return give_up(transaction, {Code::unknown_space, "There is no such space; it may have been dropped.", "space"});
   transaction.stage = Transaction::Stage::preparing;
+  if (transaction.deletions) {
+    transaction.deletions_bytes = transaction.deletions->bytes();
+    transaction_bytes_ += transaction.deletions_bytes;
+    transaction.participants = transaction.owners.others(options_.self);
+    for (PartitionId partition : transaction.deletions->elsewhere())
+      if (partition != options_.self) transaction.participants.push_back(partition);
+    std::sort(transaction.participants.begin(), transaction.participants.end());
+    auto repeated = std::unique(transaction.participants.begin(), transaction.participants.end());
+    transaction.participants.erase(repeated, transaction.participants.end());
+  }
   transaction.waiting_for = {transaction.participants.begin(), transaction.participants.end()};
   transaction.asks = 0;
+  if (transaction.waiting_for.empty()) return all_voted(transaction);
   ask_for_votes(transaction);
 }
 
@@ -178,10 +206,12 @@ void Partition::ask_for_votes(Transaction& transaction, const std::set<Partition
         host_.send(participant, PeerCommandMail{std::move(message), transaction.request_number});
     return;
   }
+  const BatchDeletions* deletions = transaction.deletions ? &*transaction.deletions : nullptr;
   for (PartitionId participant : whom) {
     CommandBytes prepare =
         command.isBatch()
-            ? prepare_message(transaction.key, transaction.command, transaction.owners, participant, transaction.hints)
+            ? prepare_message(transaction.key, transaction.command, transaction.owners, deletions, participant,
+                              transaction.hints)
             : prepare_space_message(transaction.key, command);
     host_.send(participant, PeerCommandMail{std::move(prepare), transaction.request_number});
   }

@@ -45,7 +45,9 @@ void Partition::on(TargetsMail mail) {
   auto answer = mail.answer.read<schema::Answer>();
   if (Status error = read_error(answer.getError()); !error.ok())
     return error.code() == Code::unavailable ? retry_later(transaction, error) : give_up(transaction, error);
-  auto ids = answer.getResolve();
+  if (answer.isLinks())
+    if (Status error = transaction.deletions->add(mail.owner, mail.answer); !error.ok()) return give_up(transaction, error);
+  auto ids = answer.isLinks() ? answer.getLinks().getIds() : answer.getResolve();
   for (unsigned i = 0; i < ids.size(); ++i)
     transaction.hints.set(mail.keys[i], VertexId{ids[i]});  // absent ones too
   // What others were told of vertices here is checked when the commit is applied.
@@ -92,7 +94,8 @@ void Partition::all_voted(Transaction& transaction) {
   }
   if (planted_bug("answer before the commit is logged"))
     for (ReplyPortPtr& port : std::exchange(transaction.ports, {})) port->reply(outcome_answer({}));
-  Lsn lsn = append(commit_message(transaction.key, transaction.command, transaction.owners, transaction.resolved,
+  const BatchDeletions* deletions = transaction.deletions ? &*transaction.deletions : nullptr;
+  Lsn lsn = append(commit_message(transaction.key, transaction.command, transaction.owners, deletions, transaction.resolved,
                                   transaction.participants, transaction.counts));
   commits_[lsn.value] = transaction.key.number;
 }
@@ -129,7 +132,7 @@ void Partition::finish(Transaction& transaction, const Outcome& outcome) {
   CommandView view(transaction.command);
   auto command = view.root();
   transaction_sessions_.erase({command.getSession(), command.getSequence()});
-  transaction_bytes_ -= transaction.command.bytes().size();
+  transaction_bytes_ -= transaction.command.bytes().size() + transaction.deletions_bytes;
   std::vector<ReplyPortPtr> ports = std::move(transaction.ports);
   bool frees_space = !command.isBatch() && !command.isCreateSpace() && transaction.stage != Transaction::Stage::queued;
   SpaceId space{command.getSpace()};

@@ -2,6 +2,9 @@
 
 #include <absl/container/flat_hash_set.h>
 
+#include "actors/partition/core/vertex_links.h"
+#include "schema/peer.capnp.h"
+
 namespace engram {
 namespace {
 
@@ -11,11 +14,14 @@ unsigned packed_size(const ResolvedKeys& keys) {
 
 /// The share of a batch that concerns one partition.
 template <typename Init>
-void write_share(schema::Batch::Reader batch, const BatchOwners& owners, PartitionId partition, Init&& init) {
+void write_share(schema::Batch::Reader batch, const BatchOwners& owners, const BatchDeletions* deletions,
+                 PartitionId partition, Init&& init) {
   std::vector<unsigned> operations;
   std::vector<unsigned> conditions;
-  for (unsigned i = 0; i < batch.getOperations().size(); ++i)
-    if (owners.operations()[i].touch(partition)) operations.push_back(i);
+  for (unsigned i = 0; i < batch.getOperations().size(); ++i) {
+    bool concerned = deletions != nullptr && deletions->concerns(i, partition);
+    if (concerned || owners.operations()[i].touch(partition)) operations.push_back(i);
+  }
   for (unsigned i = 0; i < batch.getPreconditions().size(); ++i)
     if (owners.preconditions()[i].touch(partition)) conditions.push_back(i);
   schema::Batch::Builder share = init();
@@ -32,10 +38,12 @@ void write_share(schema::Batch::Reader batch, const BatchOwners& owners, Partiti
     set_places(conditions, share.initPreconditionPlaces(static_cast<unsigned>(conditions.size())));
 }
 
-/// Room for a share and its places in the first segment, so that a big batch is copied once and not into many segments.
-unsigned words_for(const CommandBytes& command) {
+/// Room for a share, its places and its deletions in the first segment, so that a big batch is copied once and not into
+/// many segments.
+unsigned words_for(const CommandBytes& command, const ResolvedKeys& keys, const BatchDeletions* deletions) {
   std::size_t words = command.bytes().size() / sizeof(capnp::word);
-  return static_cast<unsigned>(words + words / 16 + 64);
+  if (deletions != nullptr) words += deletions->bytes() / sizeof(capnp::word);
+  return static_cast<unsigned>(words + words / 16 + 64 + keys.size() * 3);
 }
 
 schema::Prepare::Builder begin_prepare(capnp::MessageBuilder& message, const TransactionKey& key, std::uint64_t space) {
@@ -83,13 +91,31 @@ TargetKeys targets_to_resolve(schema::Batch::Reader batch, const BatchOwners& ow
   return found;
 }
 
+Frame targets_question(schema::Command::Reader command, const std::vector<TargetKey>& keys,
+                       const std::vector<std::uint32_t>& deletions) {
+  return Frame::build<schema::Request>([&](schema::Request::Builder out) {
+    out.setSpace(command.getSpace());
+    auto set_keys = [&](capnp::List<capnp::Text>::Builder list) {
+      for (unsigned i = 0; i < keys.size(); ++i) list.set(i, keys[i].key);
+    };
+    auto count = static_cast<unsigned>(keys.size());
+    if (deletions.empty()) return set_keys(out.initResolve(count));
+    auto links = out.initLinks();
+    set_keys(links.initResolve(count));
+    auto vertices = links.initVertices(static_cast<unsigned>(deletions.size()));
+    auto operations = command.getBatch().getOperations();
+    for (unsigned i = 0; i < vertices.size(); ++i) vertices.set(i, operations[deletions[i]].getDeleteVertex().getKey());
+  });
+}
+
 CommandBytes prepare_message(const TransactionKey& key, const CommandBytes& bytes, const BatchOwners& owners,
-                             PartitionId to, const ResolvedKeys& hints) {
+                             const BatchDeletions* deletions, PartitionId to, const ResolvedKeys& hints) {
   CommandView view(bytes);
   auto command = view.root();
-  capnp::MallocMessageBuilder message(words_for(bytes) + static_cast<unsigned>(hints.size()) * 3);
+  capnp::MallocMessageBuilder message(words_for(bytes, hints, deletions));
   auto prepare = begin_prepare(message, key, command.getSpace());
-  write_share(command.getBatch(), owners, to, [&] { return prepare.initBatch(); });
+  write_share(command.getBatch(), owners, deletions, to, [&] { return prepare.initBatch(); });
+  if (deletions != nullptr) deletions->write(to, prepare.initDeletions());
   hints.pack(prepare.initResolved(packed_size(hints)));
   return CommandBytes::of(message);
 }
@@ -101,14 +127,15 @@ CommandBytes prepare_space_message(const TransactionKey& key, schema::Command::R
 }
 
 CommandBytes commit_message(const TransactionKey& key, const CommandBytes& bytes, const BatchOwners& owners,
-                            const ResolvedKeys& resolved, const std::vector<PartitionId>& participants,
-                            const BatchCounts& counts) {
+                            const BatchDeletions* deletions, const ResolvedKeys& resolved,
+                            const std::vector<PartitionId>& participants, const BatchCounts& counts) {
   CommandView view(bytes);
   auto command = view.root();
-  capnp::MallocMessageBuilder message(words_for(bytes) + static_cast<unsigned>(resolved.size()) * 3);
+  capnp::MallocMessageBuilder message(words_for(bytes, resolved, deletions));
   auto commit = begin_commit(message, key, command, participants);
   if (command.isBatch()) {
-    write_share(command.getBatch(), owners, key.coordinator, [&] { return commit.initBatch(); });
+    write_share(command.getBatch(), owners, deletions, key.coordinator, [&] { return commit.initBatch(); });
+    if (deletions != nullptr) deletions->write(key.coordinator, commit.initDeletions());
   } else {
     space_change_of(command, commit.initSpace());
   }
@@ -150,35 +177,20 @@ CommandBytes forget_message(const std::vector<TransactionKey>& keys) {
 
 std::map<PartitionId, CommandBytes> unlink_messages(const TransactionKey& key, Graph& graph, SpaceId space,
                                                     LocalId vertex) {
-  struct Entry {
-    EdgeSlot slot;
-    bool incoming;  // at the other end
-  };
-  std::map<PartitionId, std::vector<Entry>> by_partition;
-  for (Side side : {Side::out, Side::in}) {
-    const HotVertex* hot = graph.vertex_with(vertex, side);
-    if (hot == nullptr) continue;
-    EdgeEntry entry;
-    for (auto cursor = hot->edges(side).begin(); cursor.next(entry);) {
-      PartitionId other = entry.slot.neighbour.partition();
-      if (other != graph.self()) by_partition[other].push_back({entry.slot, side == Side::out});
-    }
-  }
+  if (graph.vertex_with(vertex, Side::out) == nullptr || graph.vertex_with(vertex, Side::in) == nullptr) return {};
+  const HotVertex& gone = *graph.hot().peek(vertex);
+  std::map<PartitionId, std::vector<std::pair<Side, EdgeSlot>>> by_partition;
+  for_each_link(gone, graph.self(), [&](Side side, const EdgeSlot& slot) {
+    by_partition[slot.neighbour.partition()].emplace_back(side, slot);
+  });
   std::map<PartitionId, CommandBytes> messages;
   for (auto& [partition, entries] : by_partition) {
     capnp::MallocMessageBuilder message(static_cast<unsigned>(entries.size()) * 8 + 64);
     auto prepare = begin_prepare(message, key, space.value);
-    const HotVertex* gone = graph.hot().peek(vertex);
-    auto gone_key = parse_head(gone->head.bytes())->key;
-    prepare.setUnlinkKey(whole_text(std::string(gone_key)));
+    prepare.setUnlinkKey(whole_text(std::string(parse_head(gone.head.bytes())->key)));
     auto list = prepare.initUnlink(static_cast<unsigned>(entries.size()));
-    for (unsigned i = 0; i < entries.size(); ++i) {
-      list[i].setVertex(entries[i].slot.neighbour.value);
-      list[i].setNeighbour(VertexId::of(graph.self(), vertex).value);
-      list[i].setType(whole_text(std::string(graph.dictionary().name(entries[i].slot.type))));
-      list[i].setRank(entries[i].slot.rank);
-      list[i].setIncoming(entries[i].incoming);
-    }
+    for (unsigned i = 0; i < entries.size(); ++i)
+      write_link(graph, vertex, entries[i].first, entries[i].second, list[i]);
     messages.emplace(partition, CommandBytes::of(message));
   }
   return messages;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/partition/batch_deletions.h"
 #include "actors/partition/batch_owners.h"
 #include "actors/partition/core/partition_core.h"
 
@@ -20,14 +21,18 @@ using TargetKeys = std::map<PartitionId, std::vector<TargetKey>>;
 TargetKeys targets_to_resolve(schema::Batch::Reader batch, const BatchOwners& owners, SpaceId space,
                               PartitionId coordinator);
 
-/// `to`: the participant, whose share goes with it.
+/// Asks a partition for the ids of these keys, and for the edges of its vertices that are deleted at these places.
+Frame targets_question(schema::Command::Reader command, const std::vector<TargetKey>& keys,
+                       const std::vector<std::uint32_t>& deletions);
+
+/// `to`: the participant, whose share goes with it. `deletions` null: there are none, or all have to know them (level 1).
 CommandBytes prepare_message(const TransactionKey& key, const CommandBytes& bytes, const BatchOwners& owners,
-                             PartitionId to, const ResolvedKeys& hints);
+                             const BatchDeletions* deletions, PartitionId to, const ResolvedKeys& hints);
 CommandBytes prepare_space_message(const TransactionKey& key, schema::Command::Reader command);
 /// The coordinator's own, with its share.
 CommandBytes commit_message(const TransactionKey& key, const CommandBytes& bytes, const BatchOwners& owners,
-                            const ResolvedKeys& resolved, const std::vector<PartitionId>& participants,
-                            const BatchCounts& counts);
+                            const BatchDeletions* deletions, const ResolvedKeys& resolved,
+                            const std::vector<PartitionId>& participants, const BatchCounts& counts);
 CommandBytes commit_delete_message(const TransactionKey& key, schema::Command::Reader command, Lsn locked_at,
                                    const std::vector<PartitionId>& participants);
 CommandBytes decide_message(const TransactionKey& key, bool committed, const ResolvedKeys& resolved);

@@ -5,7 +5,8 @@
 //   level 1  everything of version 0.1
 //   level 2  nodes tell each other how they are (NodeStatus in schema/peer.capnp), and send several packets in one message of the
 //            wire (cluster/peers/link_batch.h); partitions on a new volume ask the others for the spaces
-//            (cluster/node/space_seeding.h)
+//            (cluster/node/space_seeding.h); vertices with edges into other partitions are steps of batches
+//            (schema::Deletions in schema/command.capnp)
 //
 // A new cluster begins at the highest level that all of its nodes know. Later only an operator raises it (`engram cluster
 // finalize`); a node that hears of a higher one takes it over, and it never falls. It is kept in <data>/LEVEL.
@@ -26,6 +27,7 @@ constexpr std::uint32_t newest_feature_level = 2;
 constexpr std::uint32_t status_feature_level = 2;
 constexpr std::uint32_t batch_feature_level = 2;
 constexpr std::uint32_t spaces_feature_level = 2;
+constexpr std::uint32_t deletions_feature_level = 2;
 
 /// Of one node of a cluster. Thread-safe.
 class FeatureLevel {

@@ -180,6 +180,7 @@ void Engine::start_services() {
   services_.writers = writers_.get();
   services_.others = options_.others;
   services_.fatal = options_.fatal;
+  services_.all_know_deletions = options_.all_know_deletions;
   services_.observe_write_back = [this](std::size_t records, std::int64_t elapsed_ns) {
     metrics_.write_back.batches.add();
     metrics_.write_back.records.add(records);

@@ -32,6 +32,8 @@ struct EngineOptions {
   std::function<Status(Engine&)> partitions_open;
   /// Partitions in which nothing was ever stored are to ask the other nodes for the spaces before anything else.
   bool new_partitions_ask = false;
+  /// PartitionHost::all_know_deletions. Any thread.
+  std::function<bool()> all_know_deletions = [] { return true; };
   /// At the end, when all is written back: no mail of other nodes may come any more.
   std::function<void()> partitions_close;
   /// Called when the engine must not go on (the log failed, stored data is damaged): has to end the process.

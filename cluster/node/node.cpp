@@ -176,6 +176,7 @@ Status Node::open_engine() {
     options.partitions_close = [peers] { peers->close(); };
     options.new_partitions_ask = !membership_->made_cluster() && membership_->level_in_force() >= spaces_feature_level;
   }
+  options.all_know_deletions = [this] { return membership_->level_in_force() >= deletions_feature_level; };
   options.cores = loaded_.machine.cores;
   last_progress_ns_ = clock_.monotonic_ns();  // who is ready within a second has nothing to tell
   options.replay_progress = [this](std::uint64_t done, std::uint64_t total) {

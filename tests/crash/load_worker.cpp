@@ -314,21 +314,21 @@ Change LoadWorker::relink() {
   return change;
 }
 
-/// A vertex goes with its edges, at both ends.
+/// Vertices go with their edges, at both ends; some alone, and some together.
 Change LoadWorker::remove() {
-  while (!here_.empty()) {
+  Change change;
+  std::size_t wanted = random_() % 2 == 0 ? 1 : 2 + random_() % 3;
+  while (!here_.empty() && change.own.size() < 3 * wanted) {
     auto at = static_cast<std::ptrdiff_t>(random_() % here_.size());
     auto [key, place] = here_[static_cast<std::size_t>(at)];
     here_.erase(here_.begin() + at);
     if (!ledger_.find(vertex_item(key))) continue;  // it never came to be
-    Change change;
     change.batch.delete_vertex(key);
-    change.own = {{vertex_item(key), std::nullopt},
-                  {edge_item({key, "AT", place, 0}), std::nullopt},
-                  {edge_item({place, "HAS", key, 0}), std::nullopt}};
-    return change;
+    for (const std::string& item :
+         {vertex_item(key), edge_item({key, "AT", place, 0}), edge_item({place, "HAS", key, 0})})
+      change.own[item] = std::nullopt;
   }
-  return create();
+  return change.own.empty() ? create() : std::move(change);
 }
 
 Change LoadWorker::heavy() {

@@ -289,12 +289,16 @@ void SimClient::build_hub() {
   });
 }
 
+/// One alone, or two in one batch.
 void SimClient::delete_hub() {
   if (hubs_.empty()) return build_hub();
-  std::vector<history::EdgeName> edges = std::move(hubs_.back());
-  hubs_.pop_back();
+  std::vector<history::EdgeName> edges;
   Batch batch;
-  batch.delete_vertex(edges.front().source);
+  for (bool more = true; more && !hubs_.empty(); more = edges.size() < 4 && around_.random() % 2 == 0) {
+    batch.delete_vertex(hubs_.back().front().source);
+    edges.insert(edges.end(), hubs_.back().begin(), hubs_.back().end());
+    hubs_.pop_back();
+  }
   submit(std::move(batch), [this, edges](const history::Operation& when, const client::Outcome&) {
     for (const history::EdgeName& edge : edges) told_.edges.changes.push_back({when, edge, true});
   });

@@ -86,6 +86,7 @@ class SimNode::Host final : public PartitionHost {
     node_.process_->disk.emplace_back([this] { node_.deliver(from_disk, self_, TakeMail{}); });
   }
   void wake_in(std::int64_t) override {}  // ticks come often enough
+  [[nodiscard]] bool all_know_deletions() const override { return true; }
   void report_unreadable(const Status& status) override { throw std::runtime_error("unreadable: " + status.message()); }
   [[noreturn]] void panic(const Status& status) override {
     throw std::runtime_error("partition " + std::to_string(self_.value) + " stops: " + status.message());

@@ -67,8 +67,8 @@ struct ModelQuota {
   std::uint64_t vertices = 0, edges = 0;
 };
 
-/// Applies a batch to the graph, whole or not at all. `owner_of`: the partition of a key, since a vertex with edges into
-/// other partitions is deleted by a command of its own, with conditions on its own partition.
+/// Applies a batch to the graph, whole or not at all. `owner_of`: the partition of a key, since a space's quota is divided
+/// over them.
 class CommandModel {
  public:
   using OwnerOf = std::function<PartitionId(const std::string&)>;
@@ -82,13 +82,9 @@ class CommandModel {
     ModelOutcome outcome;
     for (const ModelCondition& condition : batch.conditions)
       if (!holds(condition)) outcome.code = Code::precondition_failed;
-    bool alone = batch.operations.size() == 1 && std::all_of(batch.conditions.begin(), batch.conditions.end(),
-                                                             [&](const ModelCondition& condition) {
-                                                               return is_about(condition, batch.operations[0].key);
-                                                             });
     for (const ModelOperation& operation : batch.operations) {
       if (outcome.code != Code::none) break;
-      outcome.code = apply(operation, alone, outcome);
+      outcome.code = apply(operation, outcome);
     }
     if (outcome.code == Code::none) return outcome;
     graph = std::move(before);
@@ -96,12 +92,6 @@ class CommandModel {
   }
 
  private:
-  /// Whether the condition is about the partition of the vertex alone.
-  [[nodiscard]] bool is_about(const ModelCondition& condition, const std::string& vertex) const {
-    PartitionId owner = owner_of_(vertex);
-    if (!condition.key.empty()) return owner_of_(condition.key) == owner;
-    return owner_of_(condition.edge.source) == owner && owner_of_(condition.edge.target) == owner;
-  }
   [[nodiscard]] bool holds(const ModelCondition& condition) const {
     const Numbers* properties = nullptr;
     if (!condition.key.empty()) {
@@ -122,10 +112,10 @@ class CommandModel {
                            : found == properties->end();
   }
 
-  Code apply(const ModelOperation& operation, bool alone, ModelOutcome& outcome) {
+  Code apply(const ModelOperation& operation, ModelOutcome& outcome) {
     switch (operation.kind) {
       case ModelOperation::Kind::put_vertex: return put_vertex(operation, outcome);
-      case ModelOperation::Kind::delete_vertex: return delete_vertex(operation, alone, outcome);
+      case ModelOperation::Kind::delete_vertex: return delete_vertex(operation, outcome);
       case ModelOperation::Kind::put_edge: return put_edge(operation, outcome);
       case ModelOperation::Kind::delete_edge: break;
     }
@@ -152,11 +142,9 @@ class CommandModel {
     return Code::none;
   }
 
-  Code delete_vertex(const ModelOperation& command, bool alone, ModelOutcome& outcome) {
+  Code delete_vertex(const ModelOperation& command, ModelOutcome& outcome) {
     if (!graph.vertices.contains(command.key)) return command.if_exists ? Code::none : Code::unknown_vertex;
     auto touches = [&](const ReferenceEdge& edge) { return edge.source == command.key || edge.target == command.key; };
-    for (const auto& [name, edge] : graph.edges)
-      if (!alone && touches(edge) && owner_of_(edge.source) != owner_of_(edge.target)) return Code::invalid_argument;
     outcome.deleted += 1 + std::erase_if(graph.edges, [&](const auto& entry) { return touches(entry.second); });
     graph.vertices.erase(command.key);
     return Code::none;

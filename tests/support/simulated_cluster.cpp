@@ -41,6 +41,7 @@ class SimulatedCluster::Host final : public PartitionHost {
     node_.work(self_, [this] { node_.deliver(from_disk, self_, TakeMail{}); });
   }
   void wake_in(std::int64_t) override {}  // the test's ticks come often enough
+  [[nodiscard]] bool all_know_deletions() const override { return node_.options_.all_know_deletions; }
   void report_unreadable(const Status& status) override { node_.unreadable_.push_back(status.message()); }
   [[noreturn]] void panic(const Status& status) override {
     throw std::runtime_error("partition " + std::to_string(self_.value) + " stops: " + status.message());

@@ -33,6 +33,7 @@ struct SimulationOptions {
   std::size_t write_back_bytes = std::size_t{1} << 40;  // of changes that start a write-back
   unsigned refused_groups_in_100 = 0;                   // of the log: as if the disk were full
   unsigned full_write_backs_in_100 = 0;                 // of those tried
+  bool all_know_deletions = true;                       // false: a node of the version before is among them
 };
 
 class SimulatedCluster {

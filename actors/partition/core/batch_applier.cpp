@@ -28,14 +28,14 @@ ShareResult apply_share(const ShareContext& context, schema::Batch::Reader batch
   bool creates_ends = operations.size() == 1 && operations[0].isPutEdge() && operations[0].getPutEdge().getCreateMissing();
   bool undo = tentative || operations.size() > 1 || creates_ends;
   if (undo) context.graph.begin(context.space);
-  bool alone = operations.size() == 1 && batch.getOperationPlaces().size() == 0;
   ShareRun run(context);
   Status status = run.check_preconditions(batch);
+  if (status.ok() && context.reserved == nullptr) status = run.check_deletions(batch);
   // Else its locks were looked for just now, and what that touched is in the cache.
   bool prepared_before = !tentative && context.reserved != nullptr;
   for (std::uint32_t i = 0; status.ok() && i < operations.size(); ++i) {
     if (prepared_before) prefetch_keys(context.graph, context.space.route.id, operations, i);
-    status = run.apply(operations[i], place_of(batch.getOperationPlaces(), i), alone);
+    status = run.apply(operations[i], place_of(batch.getOperationPlaces(), i));
   }
   ShareResult result = std::move(run).result();
   result.status = std::move(status);
@@ -116,7 +116,8 @@ class Toucher {
 
 }  // namespace
 
-bool touch_share(Graph& graph, const Space& space, schema::Batch::Reader batch, Needs& needs) {
+bool touch_share(Graph& graph, const Space& space, schema::Batch::Reader batch, schema::Deletions::Reader deletions,
+                 Needs& needs) {
   if (graph.complete()) return true;
   graph.record_misses(&needs);
   Toucher touch(graph, space);
@@ -142,6 +143,8 @@ bool touch_share(Graph& graph, const Space& space, schema::Batch::Reader batch, 
         break;
     }
   }
+  for (schema::Unlink::Reader entry : deletions.getUnlink())
+    graph.vertex_with(VertexId{entry.getVertex()}.local(), entry.getIncoming() ? Side::in : Side::out);
   graph.record_misses(nullptr);
   return needs.empty();
 }

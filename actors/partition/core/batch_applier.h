@@ -31,6 +31,8 @@ struct ShareContext {
   const ResolvedKeys& resolved;
   /// Ids that a tentative run reserved for vertices to create; null: new ones are taken.
   const ResolvedKeys* reserved = nullptr;
+  /// Of a transaction; a batch of one partition has none, and its vertices no edges elsewhere.
+  schema::Deletions::Reader deletions;
 };
 
 /// What an upsert says of an edge beside its ends, its type and its properties.
@@ -77,7 +79,8 @@ ShareResult apply_plain_share(const ShareContext& context, schema::Batch::Reader
                               const std::vector<PlainEdge>& edges);
 
 /// Notes what the share needs in memory. True: all is here.
-bool touch_share(Graph& graph, const Space& space, schema::Batch::Reader batch, Needs& needs);
+bool touch_share(Graph& graph, const Space& space, schema::Batch::Reader batch, schema::Deletions::Reader deletions,
+                 Needs& needs);
 
 inline std::string_view text_of(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
 /// Whole, also if it holds a NUL, at which a `const char*` would end.

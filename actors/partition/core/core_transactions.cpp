@@ -34,7 +34,7 @@ ShareResult PartitionCore::check_prepare(const LoggedCommand& record, schema::Co
   }
   if (!prepare.hasBatch()) return result;
   ResolvedKeys resolved = ResolvedKeys::unpack(prepare.getResolved());
-  ShareContext context{graph_, *space, {record.accepted_ns, record.lsn.value}, resolved, reserved};
+  ShareContext context{graph_, *space, {record.accepted_ns, record.lsn.value}, resolved, reserved, prepare.getDeletions()};
   plain = is_plain_share(*space, prepare.getBatch());
   return plain ? check_plain_share(context, prepare.getBatch(), /*count=*/true)
                : apply_share(context, prepare.getBatch(), /*tentative=*/true);
@@ -106,7 +106,7 @@ void PartitionCore::apply_prepared(const Prepared& prepared, const ResolvedKeys&
   if (space == nullptr) return;  // dropped meanwhile: all that it holds goes anyway
   unlink(*space, prepare.getUnlink());
   if (!prepare.hasBatch()) return;
-  ShareContext context{graph_, *space, stamp, resolved, &prepared.reserved};
+  ShareContext context{graph_, *space, stamp, resolved, &prepared.reserved, prepare.getDeletions()};
   ShareResult result = prepared.plain ? apply_plain_share(context, prepare.getBatch(), prepared.edges)
                                       : apply_share(context, prepare.getBatch(), /*tentative=*/false);
   if (result.status.code() == Code::corrupt) return;  // the warm store failed: the owner sees the graph's failure, and stops
@@ -155,7 +155,7 @@ void PartitionCore::run_commit(const LoggedCommand& record, schema::Command::Rea
   } else if (space == nullptr) {
     outcome.status = Status(Code::unknown_space, "There is no such space; it may have been dropped.", "space");
   } else {
-    ShareContext context{graph_, *space, stamp, decided.resolved};
+    ShareContext context{graph_, *space, stamp, decided.resolved, nullptr, commit.getDeletions()};
     ShareResult result = apply_share(context, commit.getBatch(), /*tentative=*/false);
     outcome.status = std::move(result.status);
     outcome.created = commit.getCreated() + result.counts.created;

@@ -4,6 +4,7 @@
 
 #include "actors/partition/core/key_prefetch.h"
 #include "actors/partition/core/share_run.h"
+#include "actors/partition/core/vertex_links.h"
 
 namespace engram {
 namespace {
@@ -38,21 +39,23 @@ bool PartitionCore::touch(const LoggedCommand& record, Needs& needs) {
   CommandView view(record.command);
   auto command = view.root();
   needs.generation = graph_.generation();
-  auto touch_batch = [&](SpaceId space_id, schema::Batch::Reader batch) {
-    Space* space = graph_.spaces().find(space_id);
-    return space == nullptr || touch_share(graph_, *space, batch, needs);
+  auto touch_batch = [&](schema::Batch::Reader batch, schema::Deletions::Reader deletions) {
+    Space* space = space_of(command);
+    return space == nullptr || touch_share(graph_, *space, batch, deletions, needs);
   };
   switch (command.which()) {
-    case schema::Command::BATCH: return touch_batch({command.getSpace()}, command.getBatch());
-    case schema::Command::COMMIT:
-      return !command.getCommit().hasBatch() || touch_batch({command.getSpace()}, command.getCommit().getBatch());
+    case schema::Command::BATCH: return touch_batch(command.getBatch(), {});
+    case schema::Command::COMMIT: {
+      auto commit = command.getCommit();
+      return !commit.hasBatch() || touch_batch(commit.getBatch(), commit.getDeletions());
+    }
     case schema::Command::PREPARE: {
       auto prepare = command.getPrepare();
       graph_.record_misses(&needs);
       for (auto entry : prepare.getUnlink())
         graph_.vertex_with(VertexId{entry.getVertex()}.local(), entry.getIncoming() ? Side::in : Side::out);
       graph_.record_misses(nullptr);
-      bool here = touch_batch({command.getSpace()}, prepare.getBatch());
+      bool here = touch_batch(prepare.getBatch(), prepare.getDeletions());
       return here && needs.empty();
     }
     case schema::Command::PURGE:
@@ -120,7 +123,7 @@ void PartitionCore::run_batch(const LoggedCommand& record, schema::Command::Read
     return;
   } else {
     ResolvedKeys none;
-    ShareResult result = apply_share({graph_, *space, {record.accepted_ns, record.lsn.value}, none}, command.getBatch(),
+    ShareResult result = apply_share({graph_, *space, {record.accepted_ns, record.lsn.value}, none, nullptr, {}}, command.getBatch(),
                                      /*tentative=*/false);
     outcome.status = std::move(result.status);
     if (outcome.status.ok()) {
@@ -141,20 +144,15 @@ bool PartitionCore::run_delete_elsewhere(const LoggedCommand& record, schema::Co
   auto key = text_of(operations[0].getDeleteVertex().getKey());
   if (graph_.find_key(space->route.id, key, id) != Presence::present) return false;
   if (graph_.vertex_with(id, Side::out) == nullptr || graph_.vertex_with(id, Side::in) == nullptr) return false;
-  const HotVertex& hot = *graph_.hot().peek(id);
   std::vector<std::size_t> elsewhere_bytes(partitions_, 0);
-  for (Side side : {Side::out, Side::in}) {
-    EdgeEntry entry;
-    for (auto cursor = hot.edges(side).begin(); cursor.next(entry);)
-      if (entry.slot.neighbour.partition() != self_)
-        elsewhere_bytes[entry.slot.neighbour.partition().value] +=
-            unlink_bytes + graph_.dictionary().name(entry.slot.type).size();
-  }
+  for_each_link(*graph_.hot().peek(id), self_, [&](Side, const EdgeSlot& slot) {
+    elsewhere_bytes[slot.neighbour.partition().value] += unlink_bytes + graph_.dictionary().name(slot.type).size();
+  });
   std::size_t most = *std::max_element(elsewhere_bytes.begin(), elsewhere_bytes.end());
   if (most == 0) return false;
   // Without other participants, all preconditions are about this partition; what they found is locked with the vertex.
   ResolvedKeys none;
-  ShareContext context{graph_, *space, {record.accepted_ns, record.lsn.value}, none};
+  ShareContext context{graph_, *space, {record.accepted_ns, record.lsn.value}, none, nullptr, {}};
   Outcome refused;
   refused.status = ShareRun(context).check_preconditions(command.getBatch());
   if (refused.status.ok() && most > max_unlink_bytes)
@@ -204,14 +202,35 @@ std::vector<LockRequest> PartitionCore::locks_of(schema::Command::Reader command
     if (source_here || target_here)
       locks.push_back({edge_lock(space_id, source, text_of(key.getType()), target, key.getRank()), LockMode::change});
   };
-  auto batch = [&](schema::Batch::Reader share) {
+  // Of an edge that goes with a vertex elsewhere, its own end stays as it is.
+  auto unlinked = [&](schema::Unlink::Reader entry, std::string_view gone) {
+    HotVertex* hot = graph_.vertex(VertexId{entry.getVertex()}.local());
+    if (hot == nullptr) {  // a prepared transaction is about to create it, and its key is not known here
+      locks.push_back({reserved_lock(VertexId{entry.getVertex()}), LockMode::existence});
+      return;
+    }
+    auto own = parse_head(hot->head.bytes())->key;
+    bool in = entry.getIncoming();
+    // The edge itself too: a transaction that is prepared here may be about to add, change or remove it.
+    locks.push_back({edge_lock(space_id, in ? gone : own, text_of(entry.getType()), in ? own : gone, entry.getRank()),
+                     LockMode::change});
+    locks.push_back({vertex_lock(space_id, own), LockMode::existence});
+  };
+  auto batch = [&](schema::Batch::Reader share, schema::Deletions::Reader deletions) {
     auto operations = share.getOperations();
+    auto unlink = deletions.getUnlink();
+    std::uint32_t next_unlink = 0;
     for (std::uint32_t i = 0; i < operations.size(); ++i) {
       prefetch_keys(graph_, space_id, operations, i);
       auto operation = operations[i];
       switch (operation.which()) {
         case schema::Operation::PUT_VERTEX: vertex(operation.getPutVertex().getKey(), LockMode::change); break;
-        case schema::Operation::DELETE_VERTEX: vertex(operation.getDeleteVertex().getKey(), LockMode::exclusive); break;
+        case schema::Operation::DELETE_VERTEX:
+          vertex(operation.getDeleteVertex().getKey(), LockMode::exclusive);
+          for (auto place = place_of(share.getOperationPlaces(), i);
+               next_unlink < unlink.size() && unlink[next_unlink].getOperation() == place; ++next_unlink)
+            unlinked(unlink[next_unlink], text_of(operation.getDeleteVertex().getKey()));
+          break;
         case schema::Operation::PUT_EDGE: edge(operation.getPutEdge().getEdge(), operation.getPutEdge().getCreateMissing()); break;
         case schema::Operation::DELETE_EDGE: edge(operation.getDeleteEdge(), false); break;
       }
@@ -221,24 +240,13 @@ std::vector<LockRequest> PartitionCore::locks_of(schema::Command::Reader command
       if (condition.getSubject().isEdge()) edge(condition.getSubject().getEdge(), false);
     }
   };
-  if (command.isBatch()) batch(command.getBatch());
-  if (command.isCommit() && command.getCommit().hasBatch()) batch(command.getCommit().getBatch());
+  if (command.isBatch()) batch(command.getBatch(), {});
+  if (command.isCommit() && command.getCommit().hasBatch())
+    batch(command.getCommit().getBatch(), command.getCommit().getDeletions());
   if (command.isPrepare()) {
-    if (command.getPrepare().hasBatch()) batch(command.getPrepare().getBatch());
-    auto gone = text_of(command.getPrepare().getUnlinkKey());
-    for (auto entry : command.getPrepare().getUnlink()) {
-      HotVertex* hot = graph_.vertex(VertexId{entry.getVertex()}.local());
-      if (hot == nullptr) {  // a prepared transaction is about to create it, and its key is not known here
-        locks.push_back({reserved_lock(VertexId{entry.getVertex()}), LockMode::existence});
-        continue;
-      }
-      auto own = parse_head(hot->head.bytes())->key;
-      bool in = entry.getIncoming();
-      // The edge itself too: a transaction that is prepared here may be about to add, change or remove it.
-      locks.push_back({edge_lock(space_id, in ? gone : own, text_of(entry.getType()), in ? own : gone, entry.getRank()),
-                       LockMode::change});
-      locks.push_back({vertex_lock(space_id, own), LockMode::existence});
-    }
+    auto prepare = command.getPrepare();
+    if (prepare.hasBatch()) batch(prepare.getBatch(), prepare.getDeletions());
+    for (auto entry : prepare.getUnlink()) unlinked(entry, text_of(prepare.getUnlinkKey()));
   }
   return locks;
 }

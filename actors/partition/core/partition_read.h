@@ -21,7 +21,9 @@ class PartitionRead {
 
   void get(schema::GetRequest::Reader request, Answer answer);
   void prefetch(capnp::List<schema::VertexRef>::Reader refs, unsigned from, unsigned to);
-  void resolve(capnp::List<capnp::Text>::Reader keys, Answer answer);
+  void resolve(capnp::List<capnp::Text>::Reader keys, capnp::List<std::uint64_t>::Builder ids);
+  void links(schema::LinksRequest::Reader request, Answer answer);
+  bool write_links(LocalId id, const HotVertex& vertex, schema::LinksAnswer::Vertex::Builder out);
   void lookup(schema::LookupRequest::Reader request, Answer answer);
   void write_lookup(schema::LookupRequest::Reader request, const std::vector<LocalId>& ids, bool more, Answer answer);
   void scan(schema::ScanPart::Reader part, Answer answer);
@@ -106,6 +108,7 @@ class PartitionRead {
   bool wait_for_locks_;
   const std::vector<TransactionKey>* among_;  // null: all
   std::size_t answer_bytes_ = 0;
+  std::size_t link_bytes_ = 0;
 };
 
 /// Which sides a direction walks, in the order of the answer.

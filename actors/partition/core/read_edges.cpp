@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actors/partition/core/partition_read.h"
+#include "actors/partition/core/vertex_links.h"
 #include "storage/hot/properties.h"
 
 namespace engram {
@@ -281,6 +282,42 @@ std::optional<EdgeEntry> PartitionRead::best_between(const Adjacency& edges, Ver
     }
   }
   return best;
+}
+
+void PartitionRead::links(schema::LinksRequest::Reader request, Answer answer) {
+  auto out = answer.initLinks();
+  resolve(request.getResolve(), out.initIds(request.getResolve().size()));
+  auto keys = request.getVertices();
+  auto vertices = out.initVertices(keys.size());
+  for (unsigned i = 0; i < keys.size(); ++i) {
+    LocalId id;
+    bool free = lock_free(text_of(keys[i]), true);  // also one that is about to be created
+    if (graph_.find_key(space_, text_of(keys[i]), id) != Presence::present || !free) continue;
+    if (graph_.vertex_with(id, Side::out) == nullptr || graph_.vertex_with(id, Side::in) == nullptr) continue;
+    if (!write_links(id, *graph_.hot().peek(id), vertices[i]))
+      return fail(answer, {Code::too_large,
+                           "The vertices that this batch deletes have too many edges into other partitions; delete fewer at "
+                           "a time, or the largest with commands of their own.",
+                           "operations", max_batch_link_bytes});
+  }
+}
+
+bool PartitionRead::write_links(LocalId id, const HotVertex& vertex, schema::LinksAnswer::Vertex::Builder out) {
+  unsigned count = 0;
+  std::size_t bytes = 0;
+  for_each_link(vertex, graph_.self(), [&](Side, const EdgeSlot& slot) {
+    ++count;
+    bytes += link_bytes + graph_.dictionary().name(slot.type).size();
+  });
+  link_bytes_ += bytes;
+  if (link_bytes_ > max_batch_link_bytes) return false;
+  out.setDigest(digest_of_links(vertex, graph_.self()));
+  auto elsewhere = out.initElsewhere(count);
+  unsigned at = 0;
+  for_each_link(vertex, graph_.self(), [&](Side side, const EdgeSlot& slot) {
+    write_link(graph_, id, side, slot, elsewhere[at++]);
+  });
+  return true;
 }
 
 }  // namespace engram

@@ -29,6 +29,7 @@ bool is_long_read(schema::Request::Reader request) {
     case schema::Request::NEIGHBORS: return request.getNeighbors().getLimit() > many;
     case schema::Request::LOOKUP: return request.getLookup().getLimit() > many;
     case schema::Request::SCAN: return request.getScan().getMaxVertices() > many;
+    case schema::Request::LINKS: return true;
     default: return false;
   }
 }
@@ -71,7 +72,11 @@ void PartitionRead::run(Answer answer) {
     case schema::Request::LOOKUP: return lookup(request_.getLookup(), answer);
     case schema::Request::SCAN: return scan(request_.getScan(), answer);
     case schema::Request::STATISTICS: return statistics(answer);
-    case schema::Request::RESOLVE: return resolve(request_.getResolve(), answer);
+    case schema::Request::RESOLVE: {
+      auto keys = request_.getResolve();
+      return resolve(keys, answer.initResolve(keys.size()));
+    }
+    case schema::Request::LINKS: return links(request_.getLinks(), answer);
     default: return fail(answer, {Code::unsupported, "This partition does not know this request."});
   }
 }
@@ -177,8 +182,7 @@ void PartitionRead::prefetch(capnp::List<schema::VertexRef>::Reader refs, unsign
   graph_.hot().prefetch_keys(space_, {hints.data(), count});
 }
 
-void PartitionRead::resolve(capnp::List<capnp::Text>::Reader keys, Answer answer) {
-  auto ids = answer.initResolve(keys.size());
+void PartitionRead::resolve(capnp::List<capnp::Text>::Reader keys, capnp::List<std::uint64_t>::Builder ids) {
   for (unsigned i = 0; i < keys.size(); ++i) {
     LocalId id;
     bool free = lock_free(text_of(keys[i]), false);  // also for one that is about to be created

@@ -29,6 +29,12 @@ class ResolvedKeys {
 
   static Hash128 name(SpaceId space, std::string_view key) { return hash128(as_bytes(key), space.value); }
 
+  /// Of the vertex that the key stands for after so many deletions in the same batch.
+  static Hash128 name_after(const Hash128& name, std::uint32_t deletions) {
+    std::uint64_t packed[] = {name.high, name.low, deletions};
+    return hash128({reinterpret_cast<const std::byte*>(packed), sizeof packed}, 0);
+  }
+
   void set(const Hash128& name, VertexId id) {
     auto [place, is_new] = places_.try_emplace(name, static_cast<std::uint32_t>(entries_.size()));
     if (is_new)

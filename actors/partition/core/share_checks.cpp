@@ -6,6 +6,7 @@
 #include "storage/base/planted_bug.h"
 
 #include "actors/partition/core/share_run.h"
+#include "actors/partition/core/vertex_links.h"
 
 namespace engram {
 namespace {
@@ -49,6 +50,26 @@ Status ShareRun::check_preconditions(schema::Batch::Reader batch) {
   for (std::uint32_t i = 0; i < preconditions.size(); ++i) {
     place_ = place_of(batch.getPreconditionPlaces(), i);
     if (Status status = check(preconditions[i]); !status.ok()) return status;
+  }
+  return {};
+}
+
+Status ShareRun::check_deletions(schema::Batch::Reader batch) {
+  auto found = context_.deletions.getFound();
+  auto operations = batch.getOperations();
+  std::uint32_t next = 0;
+  for (std::uint32_t i = 0; i < operations.size() && next < found.size(); ++i) {
+    place_ = place_of(batch.getOperationPlaces(), i);
+    if (found[next].getOperation() != place_) continue;
+    std::uint64_t digest = 0;
+    LocalId id;
+    if (graph_.find_key(space_.route.id, text_of(operations[i].getDeleteVertex().getKey()), id) == Presence::present) {
+      if (graph_.vertex_with(id, Side::out) == nullptr || graph_.vertex_with(id, Side::in) == nullptr)
+        return {Code::corrupt, "A vertex cannot be read from the warm store; run engram verify."};
+      digest = digest_of_links(*graph_.hot().peek(id), graph_.self());
+    }
+    if (digest != found[next++].getDigest())
+      return {Code::conflict, "Edges of a vertex to delete changed meanwhile; retry.", field("deleteVertex.key")};
   }
   return {};
 }

@@ -15,13 +15,11 @@ bool is_stand_in(VertexId id) { return id.partition().value == 0xFFFF; }
 /// The warm store failed under a vertex that exists. The core's owner sees the graph's failure and stops.
 Status unreadable() { return {Code::corrupt, "A vertex cannot be read from the warm store; run engram verify."}; }
 
-/// One step of a batch, but not of a vertex with edges elsewhere: that is a transaction of its own (ARCHITECTURE.md).
-Status has_edges_elsewhere(std::string field, bool alone) {
-  const char* what_to_do =
-      alone ? "its preconditions may only be about what its own partition holds, as those about the vertex itself are. "
-              "Leave out the others, or delete its edges first."
-            : "delete it with a command of its own.";
-  return {Code::invalid_argument, std::string("This vertex has edges into other partitions: ") + what_to_do,
+/// The batch came without what there is to unlink elsewhere: an older node may have to take part (feature level 1).
+Status has_edges_elsewhere(std::string field) {
+  return {Code::invalid_argument,
+          "This vertex has edges into other partitions: delete it with a command of its own, whose preconditions are about "
+          "its own partition, or finalize the cluster's upgrade first.",
           std::move(field)};
 }
 
@@ -39,11 +37,11 @@ std::string named(schema::EdgeKey::Reader edge) {
 
 }  // namespace
 
-Status ShareRun::apply(schema::Operation::Reader operation, std::uint32_t place, bool alone) {
+Status ShareRun::apply(schema::Operation::Reader operation, std::uint32_t place) {
   place_ = place;
   switch (operation.which()) {
     case schema::Operation::PUT_VERTEX: return put_vertex(operation.getPutVertex());
-    case schema::Operation::DELETE_VERTEX: return delete_vertex(operation.getDeleteVertex(), alone);
+    case schema::Operation::DELETE_VERTEX: return delete_vertex(operation.getDeleteVertex());
     case schema::Operation::PUT_EDGE: return put_edge(operation.getPutEdge());
     case schema::Operation::DELETE_EDGE: return delete_edge(operation.getDeleteEdge());
   }
@@ -107,7 +105,7 @@ Status ShareRun::change_vertex(schema::PutVertex::Reader put, LocalId id) {
 
 void ShareRun::create(std::string_view key, std::vector<NameId> labels, Bytes properties) {
   LocalId id;
-  Hash128 name = ResolvedKeys::name(space_.route.id, key);
+  Hash128 name = name_now(key);
   const VertexId* reserved = context_.reserved == nullptr ? nullptr : context_.reserved->find(name);
   id = reserved != nullptr ? reserved->local() : graph_.reserve();
   const Stamp& stamp = context_.stamp;
@@ -118,8 +116,17 @@ void ShareRun::create(std::string_view key, std::vector<NameId> labels, Bytes pr
   ++result_.counts.created;
 }
 
-Status ShareRun::delete_vertex(schema::DeleteVertex::Reader command, bool alone) {
-  if (!is_here(command.getKey())) return {};
+Status ShareRun::delete_vertex(schema::DeleteVertex::Reader command) {
+  if (is_here(command.getKey())) {
+    if (Status status = delete_here(command); !status.ok()) return status;
+  } else {
+    unlink_deleted(command.getKey());
+  }
+  if (context_.deletions.getOrdered()) ++deletions_[ResolvedKeys::name(space_.route.id, text_of(command.getKey()))];
+  return {};
+}
+
+Status ShareRun::delete_here(schema::DeleteVertex::Reader command) {
   LocalId id;
   if (graph_.find_key(space_.route.id, text_of(command.getKey()), id) != Presence::present) {
     if (command.getIfExists()) return {};
@@ -133,23 +140,40 @@ Status ShareRun::delete_vertex(schema::DeleteVertex::Reader command, bool alone)
     EdgeEntry entry;
     for (auto cursor = hot.edges(side).begin(); cursor.next(entry);) {
       bool elsewhere = entry.slot.neighbour.partition() != graph_.self();
-      if (elsewhere) return has_edges_elsewhere(field("deleteVertex.key"), alone);
-      edges.emplace_back(side, entry.slot);
+      if (elsewhere && !context_.deletions.getOrdered()) return has_edges_elsewhere(field("deleteVertex.key"));
+      if (!elsewhere) edges.emplace_back(side, entry.slot);
     }
   }
-  changed_here_.insert(ResolvedKeys::name(space_.route.id, text_of(command.getKey())));
+  changed_here_.insert(name_now(text_of(command.getKey())));
+  // Each edge is counted at its source: those from elsewhere are in the counts of other shares.
   result_.counts.deleted += 1 + hot.out.degree();
   for (auto& [side, slot] : edges) {
     LocalId other = slot.neighbour.local();
-    Side other_side = side == Side::out ? Side::in : Side::out;
-    EdgeSlot back{slot.type, VertexId::of(graph_.self(), id), slot.rank};
-    if (other != id && graph_.vertex_with(other, other_side) != nullptr) {
-      graph_.erase_edge(other, other_side, space_, back);
-      if (other_side == Side::out) ++result_.counts.deleted;
-    }
+    if (other == id) continue;
+    unlink(other, side == Side::out ? Side::in : Side::out, {slot.type, VertexId::of(graph_.self(), id), slot.rank});
   }
   graph_.remove_vertex(id, space_);
   return {};
+}
+
+void ShareRun::unlink_deleted(capnp::Text::Reader key) {
+  auto entries = context_.deletions.getUnlink();
+  for (; next_unlink_ < entries.size() && entries[next_unlink_].getOperation() <= place_; ++next_unlink_) {
+    auto entry = entries[next_unlink_];
+    auto type = graph_.dictionary().find(text_of(entry.getType()));
+    if (!type) continue;
+    unlink(VertexId{entry.getVertex()}.local(), entry.getIncoming() ? Side::in : Side::out,
+           {*type, {entry.getNeighbour()}, entry.getRank()});
+  }
+  auto put = put_here_.find(name_now(text_of(key)));
+  if (put == put_here_.end()) return;
+  for (const OwnEnd& end : put->second) unlink(end.own, end.side, end.slot);
+  put_here_.erase(put);
+}
+
+void ShareRun::unlink(LocalId own, Side side, const EdgeSlot& slot) {
+  if (graph_.vertex_with(own, side) == nullptr) return;
+  if (graph_.erase_edge(own, side, space_, slot) && side == Side::out) ++result_.counts.deleted;
 }
 
 // --- edges ----------------------------------------------------------------------------------------------------------
@@ -159,7 +183,7 @@ Result<ShareRun::End> ShareRun::find_end(capnp::Text::Reader key, bool here, con
   End end;
   end.here = here;
   if (!end.here) {
-    end.name = ResolvedKeys::name(space_.route.id, text_of(key));
+    end.name = name_now(text_of(key));
     const VertexId* known = context_.resolved.find(*end.name);
     end.exists = known != nullptr && *known != ResolvedKeys::absent;
     end.id = end.exists ? *known : stand_in(*end.name);
@@ -170,7 +194,7 @@ Result<ShareRun::End> ShareRun::find_end(capnp::Text::Reader key, bool here, con
   if (!end.exists && create_missing) {
     if (Status status = check_quota(1, 0, key.size()); !status.ok()) return status;
     create(text_of(key), {}, {});
-    id = result_.created.find(ResolvedKeys::name(space_.route.id, text_of(key)))->local();
+    id = result_.created.find(name_now(text_of(key)))->local();
     end.exists = true;
   }
   if (!end.exists && must_exist)
@@ -180,7 +204,7 @@ Result<ShareRun::End> ShareRun::find_end(capnp::Text::Reader key, bool here, con
   // What others were told of this vertex decides what they check: it has to be so still. Of a prepared share its locks
   // see to that, and it knows only what the vertex is at its end.
   if (context_.reserved != nullptr || context_.resolved.empty()) return end;
-  end.name = ResolvedKeys::name(space_.route.id, text_of(key));
+  end.name = name_now(text_of(key));
   const VertexId* told = context_.resolved.find(*end.name);
   if (told != nullptr && *told != (end.exists ? end.id : ResolvedKeys::absent) && !changed_here_.contains(*end.name))
     return Status(Code::conflict, "A vertex was created or deleted meanwhile; retry.", field(name));
@@ -201,11 +225,17 @@ Status ShareRun::put_edge(schema::PutEdge::Reader put) {
   if (source->here != target->here) {
     const End& own = source->here ? *source : *target;
     result_.own_ends.set(name_of(own, source->here ? edge.getSource() : edge.getTarget()), own.id);
+    if (context_.deletions.getOrdered())
+      remember(own, source->here ? Side::out : Side::in, source->here ? *target : *source, *type, edge.getRank());
   }
   EdgeWrite write = EdgeWrite::of(put);
   if (source->here)
     if (Status status = put_edge_at_source(write, &put, *type, source->id.local(), target->id); !status.ok()) return status;
   return target->here ? put_edge_at_target(write, *type, source->id, target->id.local()) : Status();
+}
+
+void ShareRun::remember(const End& own, Side side, const End& other, NameId type, std::int64_t rank) {
+  put_here_[*other.name].push_back({own.id.local(), side, {type, other.id, rank}});
 }
 
 Status ShareRun::apply_plain(schema::Batch::Reader batch, const std::vector<PlainEdge>& edges) {
@@ -312,7 +342,7 @@ Status ShareRun::delete_edge(schema::EdgeKey::Reader edge) {
   if (own_end_missing) return edge.getIfExists() ? Status() : unknown();
   if (source_here != target_here) {
     auto own = text_of(source_here ? edge.getSource() : edge.getTarget());
-    result_.own_ends.set(ResolvedKeys::name(space_.route.id, own), source_here ? source->id : target->id);
+    result_.own_ends.set(name_now(own), source_here ? source->id : target->id);
   }
   if (source_here) {
     bool erased = type && graph_.vertex_with(source->id.local(), Side::out) != nullptr &&

@@ -27,8 +27,10 @@ class ShareRun {
         quota_(context.reserved != nullptr ? SpaceQuota() : graph_.spaces().share(context.space)) {}
 
   Status check_preconditions(schema::Batch::Reader batch);
-  /// `place`: in the client's batch, for errors. `alone`: it is the only operation there.
-  Status apply(schema::Operation::Reader operation, std::uint32_t place, bool alone = false);
+  /// That the edges elsewhere of the vertices to delete are those which are unlinked there. Error: conflict.
+  Status check_deletions(schema::Batch::Reader batch);
+  /// `place`: in the client's batch, for errors.
+  Status apply(schema::Operation::Reader operation, std::uint32_t place);
   Status check_plain(schema::Batch::Reader batch, bool count);
   Status apply_plain(schema::Batch::Reader batch, const std::vector<PlainEdge>& edges);
   /// After check_plain: an edge has so many properties already that only a run tells what it will have.
@@ -45,15 +47,28 @@ class ShareRun {
 
   Status put_vertex(schema::PutVertex::Reader put);
   Status change_vertex(schema::PutVertex::Reader put, LocalId id);
-  Status delete_vertex(schema::DeleteVertex::Reader command, bool alone);
+  Status delete_vertex(schema::DeleteVertex::Reader command);
+  Status delete_here(schema::DeleteVertex::Reader command);
+  /// Of a vertex elsewhere: the edges that it had before the batch, and those that the batch has given it.
+  void unlink_deleted(capnp::Text::Reader key);
+  void unlink(LocalId own, Side side, const EdgeSlot& slot);
   Status put_edge(schema::PutEdge::Reader put);
   /// `put` null: an upsert that changes no properties.
   Status put_edge_at_source(const EdgeWrite& write, const schema::PutEdge::Reader* put, NameId type, LocalId source,
                             VertexId target);
   Status put_edge_at_target(const EdgeWrite& write, NameId type, VertexId source, LocalId target);
-  [[nodiscard]] Hash128 name_of(const End& end, capnp::Text::Reader key) const {
-    return end.name ? *end.name : ResolvedKeys::name(space_.route.id, text_of(key));
+  /// Of the vertex that the key stands for at this operation.
+  [[nodiscard]] Hash128 name_now(std::string_view key) const {
+    Hash128 name = ResolvedKeys::name(space_.route.id, key);
+    if (deletions_.empty()) return name;
+    auto deleted = deletions_.find(name);
+    return deleted == deletions_.end() ? name : ResolvedKeys::name_after(name, deleted->second);
   }
+  [[nodiscard]] Hash128 name_of(const End& end, capnp::Text::Reader key) const {
+    return end.name ? *end.name : name_now(text_of(key));
+  }
+  /// An edge between an own and another partition's vertex was put.
+  void remember(const End& own, Side side, const End& other, NameId type, std::int64_t rank);
   Status delete_edge(schema::EdgeKey::Reader edge);
   /// What a look at several edges at once needs of each.
   struct ReadEdge {
@@ -101,6 +116,15 @@ class ShareRun {
   absl::flat_hash_set<std::uint64_t> new_edges_;  // of a counted plain share: a second upsert is an update
   std::array<ReadEdge, prefetch_ahead> plain_;   // those under work
   absl::flat_hash_set<Hash128, ResolvedKeys::HashOfHash> changed_here_;  // keys created or deleted by this share
+  absl::flat_hash_map<Hash128, std::uint32_t, ResolvedKeys::HashOfHash> deletions_;  // so far, of each key
+  unsigned next_unlink_ = 0;  // of the context's
+  struct OwnEnd {
+    LocalId own;
+    Side side;
+    EdgeSlot slot;
+  };
+  /// Ends here of edges that this share has put, by their vertices elsewhere: those may be deleted by a later operation.
+  absl::flat_hash_map<Hash128, std::vector<OwnEnd>, ResolvedKeys::HashOfHash> put_here_;
   std::uint32_t place_ = 0;  // of the operation or precondition under work, in the client's batch
   std::string last_type_;  // edges of one batch mostly have one type: no hash for each of them
   NameId last_type_id_;

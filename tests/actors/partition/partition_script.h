@@ -129,21 +129,6 @@ inline CommandModel::OwnerOf owner_in_default(std::uint32_t partitions) {
   return owner_in(default_space(partitions), partitions);
 }
 
-/// Batches whose shares depend on each other in a way that the engine refuses or does not order: not for a model that
-/// applies them one operation after the other.
-inline bool is_simple(const ModelBatch& batch, const CommandModel::OwnerOf& owner_of) {
-  std::set<PartitionId> owners;
-  bool deletes = false;
-  for (const ModelOperation& operation : batch.operations) {
-    deletes = deletes || operation.kind == ModelOperation::Kind::delete_vertex;
-    if (!operation.key.empty()) owners.insert(owner_of(operation.key));
-    if (operation.edge.source.empty()) continue;
-    owners.insert(owner_of(operation.edge.source));
-    owners.insert(owner_of(operation.edge.target));
-  }
-  return !deletes || owners.size() == 1 || batch.operations.size() == 1;
-}
-
 inline void check_outcome(const Outcome& outcome, const ModelOutcome& wanted, bool one_partition) {
   INFO(outcome.status.message() << " at " << outcome.status.field());
   if (wanted.code != Code::none && !one_partition) {

@@ -47,14 +47,12 @@ void run_sequence(const SimulationOptions& options, std::uint64_t seed, int comm
   std::mt19937_64 random(seed);
   RandomBatches batches(random, "v", 4 + random() % 12);
   Session session(1 + seed, options.partitions);
-  auto owner_of = owner_in_default(options.partitions);
-  CommandModel model(owner_of);
+  CommandModel model(owner_in_default(options.partitions));
   std::vector<Submission> sent;
   for (int i = 0; i < commands; ++i) {
     INFO("command " << i);
     ModelBatch batch = batches.next(20);
     if (batches.one_in(6)) add_version_condition(node, batches, batch);
-    if (!is_simple(batch, owner_of)) continue;
     sent.push_back(session.batch(batch));
     Outcome outcome = run(node, sent.back());
     check_outcome(outcome, model.apply(batch), options.partitions == 1);

@@ -131,14 +131,9 @@ void run_race(const SimulationOptions& options, std::uint64_t seed, int faults, 
   std::vector<Racer> racers(2 + random() % 3);
   for (std::size_t i = 0; i < racers.size(); ++i) {
     Session own(10 + i, options.partitions);
-    do {
-      racers[i].batch = batches.next(3);
-      for (ModelCondition& condition : racers[i].batch.conditions)
-        if (condition.kind == ModelCondition::Kind::version_equals) condition.kind = ModelCondition::Kind::exists;
-    } while (racers[i].batch.operations.size() > 1 &&
-             std::any_of(racers[i].batch.operations.begin(), racers[i].batch.operations.end(), [](const auto& one) {
-               return one.kind == ModelOperation::Kind::delete_vertex;
-             }));
+    racers[i].batch = batches.next(3);
+    for (ModelCondition& condition : racers[i].batch.conditions)
+      if (condition.kind == ModelCondition::Kind::version_equals) condition.kind = ModelCondition::Kind::exists;
     racers[i].submission = own.batch(racers[i].batch);
   }
   if (std::getenv("ENGRAM_SEED") != nullptr) std::fprintf(stderr, "seed %llu\n", static_cast<unsigned long long>(seed));

@@ -45,8 +45,6 @@ class History {
   void run_one() {
     SpaceCommand command = commands_.next(model_, session_.id(), session_.next_sequence());
     bool batch = command.kind == SpaceCommand::Kind::batch;
-    auto owner_of = owner_in(command.space, options_.partitions);
-    if (batch && !is_simple(command.batch, owner_of)) return;
     Submission submission = submission_of(session_, command);
     Outcome outcome = one_in(6) ? run_over_a_crash(submission) : run_until_taken(submission);
     ModelOutcome wanted = model_.apply(command);

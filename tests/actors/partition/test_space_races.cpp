@@ -153,10 +153,8 @@ class Race {
       // A limit holds for each batch alone: of two at the same time, each may be the last that fits.
       for (std::uint64_t* limit : {&racer.command.quota.vertices, &racer.command.quota.edges})
         if (*limit != 0) *limit += 1000;
-      bool batch = racer.command.kind == SpaceCommand::Kind::batch;
       bool change = racer.command.kind > SpaceCommand::Kind::drop && racer.command.space.id.value == 0;
       if (about == About::one_space && !change) continue;
-      if (batch && !is_simple(racer.command.batch, owner_in(racer.command.space, options_.partitions))) continue;
       racer.submission = submission_of(own, racer.command);
       return racer;
     }
