@@ -148,8 +148,13 @@ kj::Promise<Result<Lookup>> lookup(schema::Reader::Client reader, const LookupQu
   }
   request.setLimit(query.limit);
   write(query.projection, request.initProjection());
-  return finish<Lookup>(kj::mv(call), timeout_ms, [](auto reply) {
-    return Lookup{static_cast<Limit>(reply.getExceeded()), read(reply.getVertices())};
+  request.setCursor(as_data(query.cursor));
+  return finish<Lookup>(kj::mv(call), timeout_ms, [goes_on = !query.cursor.empty()](auto reply) -> Result<Lookup> {
+    if (goes_on && !reply.getPaged())
+      return Status(Code::unsupported, "This engine is of the version before, and does not go on with look-ups.", "cursor");
+    auto cursor = reply.getCursor();
+    return Lookup{static_cast<Limit>(reply.getExceeded()), read(reply.getVertices()),
+                  std::string(reinterpret_cast<const char*>(cursor.begin()), cursor.size())};
   });
 }
 

@@ -284,11 +284,14 @@ struct LookupRequest {
   }
   limit @6 :UInt32 = 1000;            # 1 to 100,000.
   projection @7 :Projection;
+  cursor @8 :Data;                    # Of the page before, whose request was the same otherwise; empty: from the start.
 }
 struct LookupReply {
   error @0 :Err.Error;
-  exceeded @1 :Limit;                 # `results`: there are more; narrow the range.
-  vertices @2 :List(Vertex);          # By value, then by id.
+  exceeded @1 :Limit;                 # `results`, `bytes`: there are more, behind `cursor`.
+  vertices @2 :List(Vertex);          # By value, then by id; of texts and bytes some 490 bytes count.
+  cursor @3 :Data;                    # For the next page; empty: this is the last, or an engine of before (`paged`).
+  paged @4 :Bool;                     # The request's cursor was looked at. An engine of before 0.2 begins from the start.
 }
 
 struct ScanRequest {

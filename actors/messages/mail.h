@@ -94,8 +94,8 @@ struct ReconnectedMail {
   std::shared_ptr<const std::set<PartitionId>> partitions;
 };
 struct TickMail {};
-/// Goes on taking the changes that are to be written back.
-struct TakeMail {};
+/// Goes on with what is done step by step, so that others run in between.
+struct StepMail {};
 /// Flush everything to the warm store, then reply (shutdown).
 struct FlushMail {
   ReplyPortPtr port;
@@ -103,6 +103,6 @@ struct FlushMail {
 
 using Mail = std::variant<RequestMail, SubmitMail, PeerCommandMail, DurableMail, RefusedMail, LoadedMail,
                           WrittenBackMail, TargetsMail, RecoveredMail, ReconnectedMail,
-                          TickMail, TakeMail, FlushMail>;
+                          TickMail, StepMail, FlushMail>;
 
 }  // namespace engram

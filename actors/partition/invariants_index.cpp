@@ -28,7 +28,7 @@ void InvariantCheck::check_index(PartitionCore& core, Space& space, const Declar
 
   absl::flat_hash_set<LocalId> entries;
   WarmStore::View view(*graph.store());
-  Status scanned = graph.ordered().scan(view, index.number, {}, [&](Bytes sort_key, LocalId id) {
+  Status scanned = graph.ordered().scan(view, index.number, {}, {}, [&](Bytes sort_key, LocalId id) {
     std::string key;
     auto wanted = expected(id, key);
     if (!wanted || *wanted != as_text(sort_key))

@@ -44,8 +44,8 @@ class PartitionHost {
   virtual void wake_in(std::int64_t duration_ns) = 0;
   /// Damage that was found beside reads and commands, which would answer it: for the log.
   virtual void report_unreadable(const Status& status) = 0;
-  /// Answered by a TakeMail after a pause in which others may run.
-  virtual void take_soon() = 0;
+  /// Answered by a StepMail after a pause in which others may run.
+  virtual void step_soon() = 0;
   /// Whether every partition knows schema::Deletions, so that a vertex with edges elsewhere may be one step of a batch.
   [[nodiscard]] virtual bool all_know_deletions() const = 0;
   /// Something that must not be: the process has to stop.
@@ -123,7 +123,7 @@ class Partition {
   void on(RecoveredMail mail);
   void on(ReconnectedMail mail);
   void on(TickMail mail);
-  void on(TakeMail mail);
+  void on(StepMail mail);
   void on(FlushMail mail);
 
   // Log and apply.
@@ -149,8 +149,13 @@ class Partition {
   void retry_write_back();
   void continue_flush();
   void housekeeping();
-  void drop_indexes();
-  void build_indexes();
+  void take_step_soon();
+  void work_in_background();
+  /// One step of each. True: the next is due soon.
+  bool purge_some();
+  bool drop_index_entries();
+  bool build_index();
+  bool load_for_index(const std::vector<LocalId>& vertices);
   void update_gauges();
 
   // Transactions (partition_transactions.cpp).
@@ -220,6 +225,7 @@ class Partition {
   std::vector<HeldRead> held_reads_;
 
   bool write_back_running_ = false;
+  bool step_due_ = false;  // a StepMail is on its way
   bool taking_ = false;  // the first part of it: the changes of the cut are not all taken yet
   Lsn cut_;
   Status store_full_;  // what the last try to write back failed with; it is tried again
@@ -240,6 +246,8 @@ class Partition {
     SpaceId space;
     IndexNumber index;
     LocalId next;
+    bool loading = false;  // what the next step needs
+    bool loaded = false;   // it came, or could not be read: then the step says why
   };
   std::optional<IndexBuild> build_;
   IndexNumber drop_reported_;  // the index whose drop met damage last; 0: none

@@ -6,7 +6,7 @@
 namespace engram {
 namespace {
 
-constexpr std::chrono::microseconds take_pause{500};
+constexpr std::chrono::microseconds step_pause{500};
 constexpr std::int64_t report_again_ns = 1'000'000'000;  // a client may ask for what is damaged again and again
 
 }  // namespace
@@ -87,10 +87,10 @@ void PartitionRuntime::wake_in(std::int64_t duration_ns) {
   actor_->delayed_send(actor_, std::chrono::nanoseconds(duration_ns), std::make_shared<Mail>(TickMail{}));
 }
 
-void PartitionRuntime::take_soon() {
+void PartitionRuntime::step_soon() {
   // Behind a pause and not at the end of the mailbox: an event loop may be what runs the partition just now, and would
   // take it all.
-  actor_->delayed_send(actor_, take_pause, std::make_shared<Mail>(TakeMail{}));
+  actor_->delayed_send(actor_, step_pause, std::make_shared<Mail>(StepMail{}));
 }
 
 void PartitionRuntime::panic(const Status& status) {

@@ -100,7 +100,7 @@ class PartitionRuntime final : public PartitionHost {
   void write_back_again() override;
   void wake_in(std::int64_t duration_ns) override;
   void report_unreadable(const Status& status) override;
-  void take_soon() override;
+  void step_soon() override;
   [[nodiscard]] bool all_know_deletions() const override { return services_.all_know_deletions(); }
   [[noreturn]] void panic(const Status& status) override;
 

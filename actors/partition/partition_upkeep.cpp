@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::int64_t write_back_pause_ns = 1'000'000'000;  // while the disk is full, or the map cannot grow
 constexpr std::int64_t settle_wait_ns = 3'000'000'000;
+// Each well below a millisecond, but for what has to be read from a slow disk.
+constexpr std::size_t index_step = 128;  // vertices, or entries
+constexpr std::uint32_t purge_step = 128;  // vertices
 constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
@@ -33,12 +36,18 @@ void Partition::maybe_write_back(bool now) {
 
 void Partition::take_changes(std::size_t vertices) {
   taking_ = !core_.take_some(vertices);
-  if (taking_) return host_.take_soon();
+  if (taking_) return take_step_soon();
   host_.write_back(core_.taken(), cut_);
 }
 
-void Partition::on(TakeMail) {
+void Partition::take_step_soon() {
+  if (!std::exchange(step_due_, true)) host_.step_soon();
+}
+
+void Partition::on(StepMail) {
+  step_due_ = false;
   if (taking_) take_changes(limits_.write_back_step);
+  work_in_background();
 }
 
 void Partition::retry_write_back() {
@@ -90,7 +99,7 @@ void Partition::on(TickMail) {
   housekeeping();
   tick_transactions();
   append_again();
-  if (!stopping_) build_indexes();  // what is left goes on with the next start
+  work_in_background();
   retry_write_back();
   maybe_write_back(false);
   continue_flush();
@@ -107,55 +116,90 @@ void Partition::housekeeping() {
     return true;
   });
   for (RequestMail& mail : expired) run_read(std::move(mail));
-  if (stopping_ || purge_lsn_ > core_.applied() || core_.graph().spaces().dropped().empty() || !room_for_write().ok()) return;
-  capnp::MallocMessageBuilder message;
-  message.initRoot<schema::Command>().initPurge().setVertices(2000);
-  purge_lsn_ = append(CommandBytes::of(message));
 }
 
-void Partition::drop_indexes() {
+/// What is left at a stop goes on with the next start.
+void Partition::work_in_background() {
+  if (stopping_) return;
+  bool purges = purge_some(), drops = drop_index_entries(), builds = build_index();
+  if (purges || drops || builds) take_step_soon();
+}
+
+bool Partition::purge_some() {
+  if (core_.graph().spaces().dropped().empty() || !room_for_write().ok()) return false;
+  if (purge_lsn_ > core_.applied()) return true;
+  capnp::MallocMessageBuilder message;
+  message.initRoot<schema::Command>().initPurge().setVertices(purge_step);
+  purge_lsn_ = append(CommandBytes::of(message));
+  return true;
+}
+
+bool Partition::drop_index_entries() {
   const std::vector<IndexNumber>& dropped = core_.graph().spaces().dropped_indexes();
-  if (dropped.empty()) return;
+  if (dropped.empty()) return false;
   index_changed_ = true;
   IndexNumber index = dropped.front();
-  Status damage = core_.graph().drop_index_entries(5000);
+  Status damage = core_.graph().drop_index_entries(index_step);
   // Once an index: nobody asks it any more, and a large one takes many steps.
   if (!damage.ok() && std::exchange(drop_reported_, index) != index) host_.report_unreadable(damage);
+  return !dropped.empty() && core_.graph().store() != nullptr;
 }
 
-void Partition::build_indexes() {
+bool Partition::build_index() {
   Graph& graph = core_.graph();
-  drop_indexes();
   if (!build_) {
     std::vector<SpaceId> unready = graph.spaces().unready();
-    if (unready.empty()) return;
+    if (unready.empty()) return false;
     Space* space = graph.spaces().find(unready.front());
     for (const DeclaredIndex& index : space->indexes)
       if (!index.ready && index.damage.ok()) build_ = IndexBuild{space->route.id, index.number, LocalId{0}};
   }
+  if (build_->loading) return false;  // what comes goes on
   Space* space = graph.spaces().find(build_->space);
   auto index = space == nullptr ? nullptr : &space->indexes;
   auto at = index == nullptr ? std::vector<DeclaredIndex>::iterator()
                              : std::find_if(index->begin(), index->end(), [&](const DeclaredIndex& one) {
                                  return one.number == build_->index;
                                });
-  if (index == nullptr || at == index->end()) return build_.reset();
-  index_changed_ = true;
+  bool gone = index == nullptr || at == index->end();
+  if (gone) build_.reset();
+  if (gone) return true;
   std::vector<LocalId> some;
   graph.postings().for_each_from(build_->space, at->label, build_->next, [&](LocalId id) {
     some.push_back(id);
-    return some.size() < 5000;
+    return some.size() < index_step;
   });
+  if (load_for_index(some)) return false;
+  index_changed_ = true;
   for (LocalId id : some) graph.fill_index(*space, *at, id);
   at->damage = graph.take_failure();
-  if (!at->damage.ok()) return build_.reset();
-  if (some.empty()) {
-    at->ready = true;
-    graph.spaces().mark_dirty(*space);
+  if (!at->damage.ok() || some.empty()) {
+    at->ready = at->damage.ok();
+    if (at->ready) graph.spaces().mark_dirty(*space);
     build_.reset();
   } else {
     build_->next = LocalId{some.back().value + 1};
+    build_->loaded = false;
   }
+  return true;
+}
+
+/// True: a loader reads what is not in memory, and the step waits for it. Once: what is gone again when it came, since there is
+/// next to no memory, or could not be read, is read on the spot.
+bool Partition::load_for_index(const std::vector<LocalId>& vertices) {
+  Graph& graph = core_.graph();
+  Needs needs;
+  needs.generation = graph.generation();
+  graph.record_misses(&needs);
+  for (LocalId id : vertices) graph.vertex(id);
+  graph.record_misses(nullptr);
+  if (needs.empty() || build_->loaded) return false;
+  build_->loading = true;
+  load(std::move(needs), [this](const Status&) {
+    if (build_) build_->loading = false, build_->loaded = true;
+    take_step_soon();
+  });
+  return true;
 }
 
 }  // namespace engram

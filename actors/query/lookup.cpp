@@ -1,7 +1,9 @@
-// Look-up in an index: every partition answers its share in order, and the shares are merged by value, then by id.
+// Look-up in an index: every partition answers its share in order, and the shares are merged by value, then by id. A page ends
+// at its limit of vertices or bytes, and the next one goes on behind its last vertex, in every partition.
 
 #include <algorithm>
 
+#include "actors/partition/core/lookup_position.h"
 #include "actors/query/round_query.h"
 #include "storage/hot/properties.h"
 
@@ -29,8 +31,7 @@ class LookupQuery final : public ReplyQuery<schema::LookupReply> {
  private:
   struct Hit {
     schema::Vertex::Reader vertex;
-    std::string value;     // packed
-    std::string sort_key;  // of the value
+    std::string sort_key;  // of its value; empty if all values are the same
   };
 
   [[nodiscard]] bool only_names_property() const {
@@ -48,34 +49,41 @@ class LookupQuery final : public ReplyQuery<schema::LookupReply> {
     projection.setProperties(true);
   }
 
+  static std::string sort_key_of(schema::Value::Reader value) {
+    std::string packed, key;
+    if (pack_value(value, packed).ok()) append_sort_key(as_bytes(packed), OrderedIndex::max_sort_key_bytes, key);
+    return key;
+  }
+
   [[nodiscard]] Hit hit(schema::Vertex::Reader vertex) const {
-    constexpr std::size_t compared_bytes = 256;  // of long texts; compare_values settles the rest
-    Hit hit{vertex, {}, {}};
+    Hit hit{vertex, {}};
     if (request_.isEqual()) return hit;
-    for (auto property : vertex.getProperties()) {
-      if (text_of(property.getName()) != property_) continue;
-      if (pack_value(property.getValue(), hit.value).ok())
-        append_sort_key(as_bytes(hit.value), compared_bytes, hit.sort_key);
-      break;
-    }
+    for (auto property : vertex.getProperties())
+      if (text_of(property.getName()) == property_) hit.sort_key = sort_key_of(property.getValue());
     return hit;
   }
 
-  static bool before(const Hit& left, const Hit& right) {
-    if (left.sort_key != right.sort_key) return left.sort_key < right.sort_key;
-    int order = compare_values(as_bytes(left.value), as_bytes(right.value)).value_or(0);
-    return order != 0 ? order < 0 : left.vertex.getId() < right.vertex.getId();
+  [[nodiscard]] std::string cursor_behind(const Hit& last) const {
+    LookupPosition position{request_.isEqual() ? sort_key_of(request_.getEqual()) : last.sort_key, {last.vertex.getId()}};
+    return position.packed();
   }
 
   void reply(QueryHost& host) {
     std::vector<Hit> hits;
-    bool more = false;
+    bool more = false, paged = true;
     for (std::size_t i = 0; i < answers(); ++i) {
       auto part = answer(i).getLookup();
       more = more || part.getExceeded() == schema::Limit::RESULTS;
+      paged = paged && part.getPaged();
       for (auto vertex : part.getVertices()) hits.push_back(hit(vertex));
     }
-    std::sort(hits.begin(), hits.end(), before);
+    if (!paged && request_.getCursor().size() > 0)
+      return fail(host, {Code::unsupported, "A node of the version before does not go on with look-ups; finish the cluster's upgrade.",
+                         "cursor"});
+    std::sort(hits.begin(), hits.end(), [](const Hit& left, const Hit& right) {
+      int order = left.sort_key.compare(right.sort_key);
+      return order != 0 ? order < 0 : left.vertex.getId() < right.vertex.getId();
+    });
     if (hits.size() > request_.getLimit()) {
       more = true;
       hits.resize(request_.getLimit());
@@ -87,6 +95,11 @@ class LookupQuery final : public ReplyQuery<schema::LookupReply> {
     hits.resize(fitting);
     finish(host, Frame::build<schema::LookupReply>([&](schema::LookupReply::Builder builder) {
              builder.setExceeded(cut ? schema::Limit::BYTES : more ? schema::Limit::RESULTS : schema::Limit::NONE);
+             builder.setPaged(paged);
+             if (paged && (cut || more) && !hits.empty()) {
+               std::string cursor = cursor_behind(hits.back());
+               builder.setCursor({reinterpret_cast<const kj::byte*>(cursor.data()), cursor.size()});
+             }
              auto list = builder.initVertices(static_cast<unsigned>(hits.size()));
              for (unsigned i = 0; i < list.size(); ++i) {
                list.setWithCaveats(i, hits[i].vertex);
@@ -109,6 +122,8 @@ class LookupQuery final : public ReplyQuery<schema::LookupReply> {
 };
 
 }  // namespace
+
+bool is_lookup_cursor(capnp::Data::Reader cursor) { return cursor.size() == 0 || LookupPosition::read(cursor).has_value(); }
 
 std::unique_ptr<Query> make_lookup(const QueryContext& context, schema::LookupRequest::Reader request) {
   return std::make_unique<LookupQuery>(context, request);

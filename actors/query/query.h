@@ -56,12 +56,13 @@ std::unique_ptr<Query> make_path(const QueryContext& context, schema::PathReques
 std::unique_ptr<Query> make_recall(const QueryContext& context, schema::RecallRequest::Reader request);        // RecallReply
 std::unique_ptr<Query> make_lookup(const QueryContext& context, schema::LookupRequest::Reader request);        // LookupReply
 std::unique_ptr<Query> make_statistics(const QueryContext& context);                                           // StatisticsReply
-/// One page of a scan: the partitions one after another, in the order of their numbers. An Answer with `scan` or `error` (a
-/// ScanPage has no place for an error). The page has vertices or is the last; its cursor goes on behind it, empty: the end.
-/// Whether a page of a scan can have contained it, or it is empty: from the start.
+/// Whether a page of a scan, or of a look-up, can have contained it, or it is empty: from the start.
 bool is_scan_cursor(capnp::Data::Reader scan_cursor);
+bool is_lookup_cursor(capnp::Data::Reader cursor);
 /// Whether a scan that goes on from this cursor begins with more edges of a vertex that was in the page before.
 bool goes_on_within_vertex(capnp::Data::Reader scan_cursor);
+/// One page of a scan: the partitions one after another, in the order of their numbers. An Answer with `scan` or `error` (a
+/// ScanPage has no place for an error). The page has vertices or is the last; its cursor goes on behind it, empty: the end.
 std::unique_ptr<Query> make_scan_page(const QueryContext& context, schema::ScanRequest::Reader request,
                                       std::uint32_t max_vertices, std::uint32_t max_bytes);
 

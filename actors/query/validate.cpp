@@ -161,6 +161,8 @@ Status validate(schema::RecallRequest::Reader request) {
 }
 
 Status validate(schema::LookupRequest::Reader request) {
+  if (!is_lookup_cursor(request.getCursor()))
+    return {Code::invalid_argument, "This is not a cursor that a page of a look-up contained.", "cursor"};
   return first_error({check_label(request.getIndex().getLabel(), FieldPath("index.label")),
                       check_name(request.getIndex().getProperty(), FieldPath("index.property")),
                       check_condition(request),

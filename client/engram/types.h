@@ -202,10 +202,12 @@ struct LookupQuery {
   bool max_exclusive = false;
   std::uint32_t limit = 1000;
   Projection projection = {};
+  std::string cursor = {};  // of the page before, to go on behind it
 };
 struct Lookup {
-  Limit exceeded = Limit::none;
+  Limit exceeded = Limit::none;  // there are more
   std::vector<Vertex> vertices;
+  std::string cursor = {};       // empty: this is the last page, or the engine is of before 0.2 and has none
 };
 
 struct ScanQuery {

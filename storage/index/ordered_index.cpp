@@ -76,10 +76,11 @@ void OrderedIndex::set(std::string key, bool present) {
 void OrderedIndex::insert(IndexNumber index, Bytes sort_key, LocalId id) { set(entry_key(index, sort_key, id), true); }
 void OrderedIndex::erase(IndexNumber index, Bytes sort_key, LocalId id) { set(entry_key(index, sort_key, id), false); }
 
-Status OrderedIndex::scan(const WarmStore::View& view, IndexNumber index, Bytes from_key,
+Status OrderedIndex::scan(const WarmStore::View& view, IndexNumber index, Bytes from_key, LocalId from_id,
                           const std::function<bool(Bytes sort_key, LocalId id)>& visit) const {
   auto visit_entry = [&](Bytes key) { return visit(sort_key_of(key), id_of(key)); };
-  return scan_from(view, index, entry_prefix(index, from_key), visit_entry, {});
+  std::string from = from_id.value == 0 ? entry_prefix(index, from_key) : entry_key(index, from_key, from_id);
+  return scan_from(view, index, from, visit_entry, {});
 }
 
 Status OrderedIndex::scan_from(const WarmStore::View& view, IndexNumber index, std::string_view from,

@@ -35,9 +35,10 @@ class OrderedIndex {
   void insert(IndexNumber index, Bytes sort_key, LocalId id);
   void erase(IndexNumber index, Bytes sort_key, LocalId id);
 
-  /// Visits entries from `from_key` on (empty: from the first) in the order (sort key, id) while `visit` returns true.
+  /// Visits entries from `from_key` on (empty: from the first), and of those with this key from `from_id` on, in the order (sort
+  /// key, id) while `visit` returns true. With an id the key is a whole one.
   /// `view` must be younger than the last `committed()`. `visit` must not change the index.
-  Status scan(const WarmStore::View& view, IndexNumber index, Bytes from_key,
+  Status scan(const WarmStore::View& view, IndexNumber index, Bytes from_key, LocalId from_id,
               const std::function<bool(Bytes sort_key, LocalId id)>& visit) const;
 
   struct DropStep {

@@ -82,8 +82,8 @@ class SimNode::Host final : public PartitionHost {
       node_.deliver(from_disk, self_, WrittenBackMail{status, applied_});
     });
   }
-  void take_soon() override {
-    node_.process_->disk.emplace_back([this] { node_.deliver(from_disk, self_, TakeMail{}); });
+  void step_soon() override {
+    node_.process_->disk.emplace_back([this] { node_.deliver(from_disk, self_, StepMail{}); });
   }
   void wake_in(std::int64_t) override {}  // ticks come often enough
   [[nodiscard]] bool all_know_deletions() const override { return true; }

@@ -37,8 +37,8 @@ class SimulatedCluster::Host final : public PartitionHost {
       node_.deliver(from_disk, self_, WrittenBackMail{status, applied_});
     });
   }
-  void take_soon() override {
-    node_.work(self_, [this] { node_.deliver(from_disk, self_, TakeMail{}); });
+  void step_soon() override {
+    node_.work(self_, [this] { node_.deliver(from_disk, self_, StepMail{}); });
   }
   void wake_in(std::int64_t) override {}  // the test's ticks come often enough
   [[nodiscard]] bool all_know_deletions() const override { return node_.options_.all_know_deletions; }

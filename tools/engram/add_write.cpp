@@ -69,15 +69,16 @@ void add_link(CLI::App& app, Globals& globals) {
 }
 
 void add_delete(CLI::App& app, Globals& globals) {
-  auto* command = app.add_subcommand("delete", "Delete a vertex with its edges, or one edge");
+  auto* command = app.add_subcommand("delete", "Delete vertices with their edges, or one edge");
   auto arguments = std::make_shared<DeleteArguments>();
-  auto* key = command->add_option("key", arguments->key, "The vertex's key");
+  auto* key = command->add_option("keys", arguments->keys, "Keys; several vertices go together or not at all, and conditions are about each");
   command->add_option("--edge", arguments->edge, "SOURCE TYPE TARGET: delete this edge")->expected(3)->excludes(key);
   command->add_option("--rank", arguments->rank, "The edge's rank")->excludes(key);
   command->add_flag("--if-exists", arguments->if_exists, "Absent is not an error");
   add_conditions(*command, *arguments, "vertex or edge");
   command->footer(R"(Examples:
   engram delete ada
+  engram delete ada charles engine
   engram delete --edge ada KNOWS charles
   engram delete --edge a FLIES b --rank 2 --if-exists
   engram delete job-7 --if-property state=done)");

@@ -41,7 +41,7 @@ struct LinkArguments {
 void run_link(Globals& globals, const LinkArguments& arguments);
 
 struct DeleteArguments {
-  std::string key;
+  std::vector<std::string> keys;
   std::vector<std::string> edge;   // source, type, target
   std::int64_t rank = 0;
   bool if_exists = false;

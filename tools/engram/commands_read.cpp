@@ -101,6 +101,21 @@ void print_scanned(Globals& globals, const client::Vertex& vertex, bool keys_onl
              (vertex.properties.empty() ? "" : "  " + printable(show_properties(vertex.properties))));
 }
 
+void print_lookup(Globals& globals, client::Client& client, client::LookupQuery query, const ScanArguments& arguments) {
+  std::uint64_t left = arguments.all ? UINT64_MAX : arguments.limit;
+  for (bool more = true; more && !output_is_lost();) {
+    query.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, 10'000));
+    auto found = client.lookup(query);
+    auto* page = checked(globals, found);
+    if (page == nullptr) return;
+    for (const auto& vertex : page->vertices) print_scanned(globals, vertex, arguments.keys_only);
+    left -= std::min<std::uint64_t>(left, page->vertices.size());
+    query.cursor = page->cursor;
+    more = !page->cursor.empty() && left > 0;
+    if (!more) note_limit(page->exceeded);
+  }
+}
+
 /// An indexed look-up: one condition, and perhaps a label.
 void run_lookup(Globals& globals, const ScanArguments& arguments) {
   auto condition = parse_filter(arguments.lookup);
@@ -114,7 +129,6 @@ void run_lookup(Globals& globals, const ScanArguments& arguments) {
   client::LookupQuery query;
   query.index.property = condition->name;
   if (!arguments.vertices.labels.empty()) query.index.label = arguments.vertices.labels.front();
-  query.limit = arguments.all ? 100'000 : static_cast<std::uint32_t>(std::min<std::uint64_t>(arguments.limit, 100'000));
   switch (condition->comparison) {
     case client::Comparison::equal: query.equal = condition->value; break;
     case client::Comparison::less: query.max_exclusive = true; [[fallthrough]];
@@ -126,11 +140,7 @@ void run_lookup(Globals& globals, const ScanArguments& arguments) {
   }
   auto* client = open_client(globals);
   if (client == nullptr) return;
-  auto found = client->lookup(query);
-  auto* lookup = checked(globals, found);
-  if (lookup == nullptr) return;
-  for (const auto& vertex : lookup->vertices) print_scanned(globals, vertex, arguments.keys_only);
-  note_limit(lookup->exceeded);
+  print_lookup(globals, *client, std::move(query), arguments);
 }
 
 }  // namespace

@@ -81,9 +81,11 @@ void run_delete(Globals& globals, const DeleteArguments& arguments) {
     client::EdgeKey edge{arguments.edge[0], arguments.edge[1], arguments.edge[2], arguments.rank};
     batch.unlink(edge, arguments.if_exists);
     status = add_edge_conditions(batch, edge, arguments);
-  } else if (!arguments.key.empty()) {
-    batch.delete_vertex(arguments.key, arguments.if_exists);
-    status = add_vertex_conditions(batch, arguments.key, arguments);
+  } else if (!arguments.keys.empty()) {
+    for (const std::string& key : arguments.keys) {
+      batch.delete_vertex(key, arguments.if_exists);
+      if (status.ok()) status = add_vertex_conditions(batch, key, arguments);
+    }
   } else {
     status = Status(Code::invalid_argument, "delete what? KEY, or --edge SOURCE TYPE TARGET");
   }

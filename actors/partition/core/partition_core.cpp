@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "actors/partition/core/key_prefetch.h"
+#include "actors/partition/core/command_locks.h"
 #include "actors/partition/core/share_run.h"
 #include "actors/partition/core/vertex_links.h"
 
@@ -164,7 +164,7 @@ bool PartitionCore::run_delete_elsewhere(const LoggedCommand& record, schema::Co
     return true;
   }
   TransactionKey transaction{self_, record.lsn.value, record.accepted_ns};
-  PendingDelete pending{record, locks_of(command)};
+  PendingDelete pending{record, locks_of(graph_, command)};
   locks_.acquire(transaction, pending.locks);
   deletes_.emplace(record.lsn.value, std::move(pending));
   Effect begin{Effect::Kind::delete_edges, record.lsn, transaction, {}, false, {}, {}, {}};
@@ -176,81 +176,6 @@ bool PartitionCore::run_delete_elsewhere(const LoggedCommand& record, schema::Co
 
 // --- locks ----------------------------------------------------------------------------------------------------------
 
-std::vector<LockRequest> PartitionCore::locks_of(schema::Command::Reader command) {
-  std::vector<LockRequest> locks;
-  SpaceId space_id{command.getSpace()};
-  Space* space = graph_.spaces().find(space_id);
-  if (space == nullptr) return locks;
-  auto here = [&](std::string_view key) { return owner_of_key(space->route, key, partitions_) == self_; };
-  auto exists = [&](std::string_view key) {
-    LocalId id;
-    return graph_.find_key(space_id, key, id) == Presence::present;
-  };
-  // An edge whose ends have to be there does not create them: it fails if they are not, and needs no look.
-  auto end = [&](std::string_view key, bool create_missing) {
-    locks.push_back({vertex_lock(space_id, key), create_missing && !exists(key) ? LockMode::exclusive : LockMode::existence});
-  };
-  auto vertex = [&](capnp::Text::Reader text, LockMode if_there) {
-    std::string_view key = text_of(text);
-    if (here(key)) locks.push_back({vertex_lock(space_id, key), exists(key) ? if_there : LockMode::exclusive});
-  };
-  auto edge = [&](schema::EdgeKey::Reader key, bool create_missing) {
-    std::string_view source = text_of(key.getSource()), target = text_of(key.getTarget());
-    bool source_here = here(source), target_here = here(target);
-    if (source_here) end(source, create_missing);
-    if (target_here) end(target, create_missing);
-    if (source_here || target_here)
-      locks.push_back({edge_lock(space_id, source, text_of(key.getType()), target, key.getRank()), LockMode::change});
-  };
-  // Of an edge that goes with a vertex elsewhere, its own end stays as it is.
-  auto unlinked = [&](schema::Unlink::Reader entry, std::string_view gone) {
-    HotVertex* hot = graph_.vertex(VertexId{entry.getVertex()}.local());
-    if (hot == nullptr) {  // a prepared transaction is about to create it, and its key is not known here
-      locks.push_back({reserved_lock(VertexId{entry.getVertex()}), LockMode::existence});
-      return;
-    }
-    auto own = parse_head(hot->head.bytes())->key;
-    bool in = entry.getIncoming();
-    // The edge itself too: a transaction that is prepared here may be about to add, change or remove it.
-    locks.push_back({edge_lock(space_id, in ? gone : own, text_of(entry.getType()), in ? own : gone, entry.getRank()),
-                     LockMode::change});
-    locks.push_back({vertex_lock(space_id, own), LockMode::existence});
-  };
-  auto batch = [&](schema::Batch::Reader share, schema::Deletions::Reader deletions) {
-    auto operations = share.getOperations();
-    auto unlink = deletions.getUnlink();
-    std::uint32_t next_unlink = 0;
-    for (std::uint32_t i = 0; i < operations.size(); ++i) {
-      prefetch_keys(graph_, space_id, operations, i);
-      auto operation = operations[i];
-      switch (operation.which()) {
-        case schema::Operation::PUT_VERTEX: vertex(operation.getPutVertex().getKey(), LockMode::change); break;
-        case schema::Operation::DELETE_VERTEX:
-          vertex(operation.getDeleteVertex().getKey(), LockMode::exclusive);
-          for (auto place = place_of(share.getOperationPlaces(), i);
-               next_unlink < unlink.size() && unlink[next_unlink].getOperation() == place; ++next_unlink)
-            unlinked(unlink[next_unlink], text_of(operation.getDeleteVertex().getKey()));
-          break;
-        case schema::Operation::PUT_EDGE: edge(operation.getPutEdge().getEdge(), operation.getPutEdge().getCreateMissing()); break;
-        case schema::Operation::DELETE_EDGE: edge(operation.getDeleteEdge(), false); break;
-      }
-    }
-    for (auto condition : share.getPreconditions()) {
-      if (condition.getSubject().isVertex()) vertex(condition.getSubject().getVertex(), LockMode::change);
-      if (condition.getSubject().isEdge()) edge(condition.getSubject().getEdge(), false);
-    }
-  };
-  if (command.isBatch()) batch(command.getBatch(), {});
-  if (command.isCommit() && command.getCommit().hasBatch())
-    batch(command.getCommit().getBatch(), command.getCommit().getDeletions());
-  if (command.isPrepare()) {
-    auto prepare = command.getPrepare();
-    if (prepare.hasBatch()) batch(prepare.getBatch(), prepare.getDeletions());
-    for (auto entry : prepare.getUnlink()) unlinked(entry, text_of(prepare.getUnlinkKey()));
-  }
-  return locks;
-}
-
 bool PartitionCore::must_wait(const LoggedCommand& record, schema::Command::Reader command,
                               std::vector<LockRequest>& wanted, Effects& effects) {
   if (locks_.empty() && waiting_.empty() && !command.isPrepare()) return false;
@@ -260,7 +185,7 @@ bool PartitionCore::must_wait(const LoggedCommand& record, schema::Command::Read
   TransactionKey as{nobody, record.lsn.value, record.accepted_ns};
   if (command.isPrepare()) as = TransactionKey::read(command.getPrepare().getTransaction());
   if (command.isCommit()) as = TransactionKey::read(command.getCommit().getTransaction());
-  wanted = locks_of(command);
+  wanted = locks_of(graph_, command);
   std::vector<TransactionKey> against = locks_.conflicts(as, wanted);
   bool behind = !queued_.conflicts(as, wanted).empty();
   if (against.empty() && !behind) return false;

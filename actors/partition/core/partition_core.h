@@ -185,7 +185,6 @@ class PartitionCore {
                  Effects& effects);
   void rerun_waiting(Effects& effects);
   void release(const TransactionKey& owner, const std::vector<LockRequest>& locks, Effects& effects);
-  [[nodiscard]] std::vector<LockRequest> locks_of(schema::Command::Reader command);
   void answer(const LoggedCommand& record, schema::Command::Reader command, Outcome outcome, Effects& effects);
   void vote(const TransactionKey& transaction, Status status, ShareResult result, Effects& effects);
   [[nodiscard]] Space* space_of(schema::Command::Reader command) { return graph_.spaces().find({command.getSpace()}); }

@@ -1,5 +1,6 @@
 // Look-ups by the value of an indexed property.
 
+#include "actors/partition/core/lookup_position.h"
 #include "actors/partition/core/partition_read.h"
 #include "storage/hot/properties.h"
 
@@ -69,6 +70,12 @@ void PartitionRead::lookup(schema::LookupRequest::Reader request, Answer answer)
   // The first byte of a sort key is the kind of its value: texts are not above numbers, they are something else.
   std::string kind = (from.empty() ? to : from).substr(0, 1);
   if (from.empty()) from = kind;
+  LocalId from_id;
+  if (request.getCursor().size() > 0) {
+    auto behind = LookupPosition::read(request.getCursor());
+    if (!behind) return fail(answer, {Code::invalid_argument, "This is not a cursor that a look-up contained.", "cursor"});
+    if (behind->sort_key >= from) from_id = behind->first_behind(graph_.self()), from = behind->sort_key;
+  }
   std::vector<LocalId> ids;
   bool more = false;
   auto visit = [&](Bytes key, LocalId id) {
@@ -85,7 +92,7 @@ void PartitionRead::lookup(schema::LookupRequest::Reader request, Answer answer)
   if (graph_.store() == nullptr)
     return fail(answer, {Code::internal, "An index needs a warm store behind it."});
   WarmStore::View view(*graph_.store());
-  if (Status status = graph_.ordered().scan(view, index->number, as_bytes(from), visit); !status.ok())
+  if (Status status = graph_.ordered().scan(view, index->number, as_bytes(from), from_id, visit); !status.ok())
     return fail(answer, status);
   write_lookup(request, ids, more, answer);
 }
@@ -94,6 +101,7 @@ void PartitionRead::write_lookup(schema::LookupRequest::Reader request, const st
                                  Answer answer) {
   CompiledProjection projection(request.getProjection(), graph_.dictionary());
   auto reply = answer.initLookup();
+  reply.setPaged(true);
   if (more) reply.setExceeded(schema::Limit::RESULTS);
   auto vertices = reply.initVertices(static_cast<unsigned>(ids.size()));
   for (unsigned i = 0; i < ids.size(); ++i)

@@ -41,7 +41,7 @@ TEST_CASE("the index of a dropped space, never finished, holds up no other") {
   SpaceRoute first = make_space(node, session, "one");
   SpaceRoute second = make_space(node, session, "other");
   if (second.id < first.id) std::swap(first, second);  // the one to be dropped comes first
-  put_vertices(node, session, first, 10'000);          // purged 2,000 a tick
+  put_vertices(node, session, first, 10'000);          // purged step by step
   put_vertices(node, session, second, 3);
   declare_index(node, session, first);
   declare_index(node, session, second);
@@ -49,10 +49,8 @@ TEST_CASE("the index of a dropped space, never finished, holds up no other") {
 
   SpaceTable& spaces = node.core({0}).graph().spaces();
   REQUIRE(!spaces.find(second.id)->indexes.at(0).ready);
-  for (int tick = 0; tick < 3; ++tick) {
-    node.tick(100);
-    while (node.step()) {}
-  }
+  node.tick(100);
+  for (int steps = 0; !spaces.find(second.id)->indexes.at(0).ready && steps < 100; ++steps) REQUIRE(node.step());
   CHECK(spaces.dropped().contains(first.id));
   CHECK(spaces.find(second.id)->indexes.at(0).ready);
 }
@@ -68,13 +66,13 @@ TEST_CASE("a clean stop begins no further purge of a dropped space, and the next
     SimulatedCluster node(options, seed);
     Session session(1, 1);
     SpaceRoute space = make_space(node, session, "one");
-    put_vertices(node, session, space, 5'000);  // purged 2,000 a tick
+    put_vertices(node, session, space, 5'000);  // purged step by step
     REQUIRE(run(node, session.command(space, [](schema::Command::Builder command) { command.setDropSpace(); })).status.ok());
     node.tick(100);
-    while (node.step()) {}
+    for (int steps = 0; steps < 30; ++steps) REQUIRE(node.step());
     std::size_t records = node.log_records();
     stop_and_start(node);
-    CHECK(node.log_records() == records);
+    CHECK(node.log_records() < records + 5);  // those on their way when the stop came, of the 30 that are left
     CHECK(node.core({0}).graph().spaces().dropped().contains(space.id));
     node.settle();
     CHECK(node.core({0}).graph().spaces().dropped().empty());

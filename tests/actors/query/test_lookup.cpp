@@ -83,7 +83,67 @@ TEST_CASE("a look-up says when there is more than its limit") {
     require_no_error(reply);
     CHECK(reply.getExceeded() == schema::Limit::RESULTS);
     CHECK(reply.getVertices().size() == 4);
+    CHECK(reply.getCursor().size() > 0);
   }
+}
+
+namespace {
+
+/// What a look-up finds page by page, by their keys; each page but the last is full.
+std::vector<std::string> paged(Indexed& on, std::uint32_t limit, const std::function<void(schema::LookupRequest::Builder)>& fill) {
+  std::vector<std::string> keys;
+  std::string cursor;
+  do {
+    Script<schema::LookupRequest> request([&](schema::LookupRequest::Builder builder) {
+      builder.initIndex().setProperty("age");
+      fill(builder);
+      builder.setLimit(limit);
+      builder.setCursor({reinterpret_cast<const kj::byte*>(cursor.data()), cursor.size()});
+    });
+    REQUIRE(validate(schema::LookupRequest::Reader(request)).message() == "");
+    Frame frame = on.loop.run(make_lookup(on.cluster.context(), request));
+    auto reply = frame.read<schema::LookupReply>();
+    require_no_error(reply);
+    CHECK(reply.getPaged());
+    for (auto vertex : reply.getVertices()) keys.push_back(text(vertex.getKey()));
+    cursor.assign(reinterpret_cast<const char*>(reply.getCursor().begin()), reply.getCursor().size());
+    CHECK((reply.getExceeded() == schema::Limit::NONE) == cursor.empty());
+    if (!cursor.empty()) REQUIRE(reply.getVertices().size() == limit);
+  } while (!cursor.empty());
+  return keys;
+}
+
+}  // namespace
+
+TEST_CASE("a look-up goes on where the page before ended, in the order of the whole") {
+  for (std::uint32_t partitions : cluster_sizes) {
+    CAPTURE(partitions);
+    Indexed on(partitions);
+    auto between = [](schema::LookupRequest::Builder builder) {
+      builder.initRange().initMin().setInt64(2);
+      builder.getRange().setMinExclusive(true);
+      builder.getRange().initMax().setInt64(8);
+    };
+    auto equal = [](schema::LookupRequest::Builder builder) { builder.initEqual().setInt64(4); };
+    auto any = [](schema::LookupRequest::Builder builder) { builder.initRange(); };
+    for (const auto& fill : std::vector<std::function<void(schema::LookupRequest::Builder)>>{between, equal, any}) {
+      std::vector<std::string> whole = paged(on, 1000, fill);
+      REQUIRE(whole.size() > 3);
+      for (std::uint32_t limit : {1, 2, 7}) CHECK(paged(on, limit, fill) == whole);
+    }
+  }
+}
+
+TEST_CASE("a look-up refuses what is no cursor of a page") {
+  Indexed on(1);
+  Script<schema::LookupRequest> request([](schema::LookupRequest::Builder builder) {
+    builder.initIndex().setProperty("age");
+    builder.initRange();
+    builder.setCursor(kj::StringPtr("elsewhere").asBytes());
+  });
+  Status refused = validate(schema::LookupRequest::Reader(request));
+  CHECK(refused.code() == Code::invalid_argument);
+  CHECK(refused.field() == "cursor");
 }
 
 TEST_CASE("statistics name an index as being built until the last partition has built it") {

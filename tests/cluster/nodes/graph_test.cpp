@@ -160,6 +160,20 @@ TEST_CASE("spaces, quotas and indexes are the same on all nodes, wherever they a
     REQUIRE(found.ok());
     REQUIRE(found->vertices.size() == 1);
     CHECK(found->vertices[0].key == "p7");
+
+    query.equal = std::nullopt;
+    query.min = client::Value(std::int64_t{3});
+    query.limit = 4;
+    std::vector<std::string> keys;
+    do {
+      auto page = other.lookup(query);
+      INFO(page.status().message());
+      REQUIRE(page.ok());
+      for (const auto& vertex : page->vertices) keys.push_back(vertex.key);
+      query.cursor = page->cursor;
+    } while (!query.cursor.empty());
+    REQUIRE(keys.size() == 17);
+    for (int i = 0; i < 17; ++i) CHECK(keys[static_cast<std::size_t>(i)] == "p" + std::to_string(i + 3));
   }
 }
 

@@ -14,10 +14,10 @@ using Entry = std::pair<std::string, std::uint64_t>;
 using Entries = std::vector<Entry>;
 
 Entries scan(const OrderedIndex& index, const WarmStore& store, std::uint32_t number, std::string_view from = {},
-             std::size_t limit = 1000000) {
+             std::size_t limit = 1000000, std::uint64_t from_id = 0) {
   Entries found;
   WarmStore::View view(store);
-  Status status = index.scan(view, {number}, as_bytes(from), [&](Bytes sort_key, LocalId id) {
+  Status status = index.scan(view, {number}, as_bytes(from), {from_id}, [&](Bytes sort_key, LocalId id) {
     found.emplace_back(as_text(sort_key), id.value);
     return found.size() < limit;
   });
@@ -64,6 +64,8 @@ TEST_CASE("entries come in the order of sort key and id, wherever they are kept"
   CHECK(scan(index, *store, 1, "c") == Entries{{"c", 2}, {"c", 300}, {"e", 1}});
   CHECK(scan(index, *store, 1, "bb", 1) == Entries{{"c", 2}});
   CHECK(scan(index, *store, 1, "", 3) == Entries{{"b", 1}, {"c", 2}, {"c", 300}});
+  CHECK(scan(index, *store, 1, "c", 1000, 3) == Entries{{"c", 300}, {"e", 1}});
+  CHECK(scan(index, *store, 1, "c", 1000, ~std::uint64_t{0}) == Entries{{"e", 1}});
   CHECK(scan(index, *store, 2) == Entries{{"a", 9}});
   CHECK(scan(index, *store, 3).empty());
 
@@ -163,7 +165,7 @@ TEST_CASE("a drop goes on past damaged entries, erases them, and tells of the fi
   auto store = open_store({directory.path()});
   OrderedIndex index;
   auto step = [&] { return index.drop(WarmStore::View(*store), {1}, 5).value(); };
-  CHECK(index.scan(WarmStore::View(*store), {1}, {}, [](Bytes, LocalId) { return true; }).code() == Code::corrupt);
+  CHECK(index.scan(WarmStore::View(*store), {1}, {}, {}, [](Bytes, LocalId) { return true; }).code() == Code::corrupt);
   auto first = step();
   CHECK(!first.done);
   CHECK(first.damage.code() == Code::corrupt);
@@ -180,7 +182,7 @@ TEST_CASE("an entry too short to hold an id is an error") {
   write(*store, 1, {put(WarmTable::ordered, std::string("\0\0\0\1short", 9), "")});
   OrderedIndex index;
   WarmStore::View view(*store);
-  CHECK(index.scan(view, {1}, {}, [](Bytes, LocalId) { return true; }).code() == Code::corrupt);
+  CHECK(index.scan(view, {1}, {}, {}, [](Bytes, LocalId) { return true; }).code() == Code::corrupt);
 }
 
 TEST_CASE("the ordered index agrees with sets, whatever the order of changes, write-backs and reopens") {

@@ -16,6 +16,8 @@
 namespace engram::cli {
 
 using Catch::Contains;
+using Catch::EndsWith;
+using Catch::StartsWith;
 using nlohmann::json;
 
 namespace {
@@ -146,6 +148,25 @@ TEST_CASE("spaces and indexes") {
     CHECK(refused.output.empty());
     CHECK_THAT(refused.errors, Contains("give the condition as another --where, without --lookup"));
   }
+}
+
+TEST_CASE("a look-up shows all that there is, page after page") {
+  CliEngine engine;
+  test::TemporaryDirectory directory;
+  std::ofstream rows(directory / "rows.jsonl");
+  for (int i = 0; i < 10'050; ++i)
+    rows << R"({"type":"vertex","key":"k)" << i << R"(","properties":{"number":)" << i << "}}\n";
+  rows.close();
+  CHECK(engine.run({"import", directory / "rows.jsonl"}).exit_code == exit_ok);
+  CHECK(engine.run({"space", "index", "number"}).exit_code == exit_ok);
+  auto lines = [](const std::string& text) { return std::count(text.begin(), text.end(), '\n'); };
+  auto all = engine.run({"scan", "--lookup", "number>=10", "--keys", "--all"});
+  CHECK(lines(all.output) == 10'040);
+  CHECK_THAT(all.output, StartsWith("k10\nk11\n") && EndsWith("k10048\nk10049\n"));
+  CHECK(all.errors.empty());
+  auto some = engine.run({"scan", "--lookup", "number>=10", "--keys", "--limit", "10001"});
+  CHECK(lines(some.output) == 10'001);
+  CHECK_THAT(some.errors, Contains("cut by the limit"));
 }
 
 TEST_CASE("a script in the shell stops at the line that fails") {

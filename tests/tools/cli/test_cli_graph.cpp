@@ -107,6 +107,16 @@ TEST_CASE("expand takes conditions hop by hop") {
   CHECK(engine.run({"expand", "ada", "--hop", "type=LIVES", "--where", "born<1800"}).exit_code == exit_usage);
 }
 
+TEST_CASE("several vertices are deleted together or not at all") {
+  CliEngine engine;
+  REQUIRE(engine.run({"shell"}, "put a\nput b\nput c\nput d\nlink a T b\nlink c T a\nlink d T b\nlink c T d\n").exit_code == exit_ok);
+  CHECK(engine.run({"delete", "a", "nobody", "b"}).exit_code == exit_not_found);
+  CHECK(engine.run({"get", "a", "b", "c", "d"}).exit_code == exit_ok);
+  CHECK(engine.run({"delete", "a", "b"}).output == "5 deleted\n");  // and three edges
+  CHECK(engine.run({"neighbors", "c", "--count", "--direction", "out"}).output == "out 1\n");
+  CHECK(engine.run({"delete", "a", "b", "c", "d", "--if-exists"}).output == "3 deleted\n");
+}
+
 TEST_CASE("what the engine finds wrong with arguments is 2 as well") {
   CliEngine engine;
   REQUIRE(engine.run({"shell"}, "put a\nput b\n").exit_code == exit_ok);
