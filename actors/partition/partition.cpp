@@ -162,6 +162,7 @@ void Partition::apply_durable() {
     if (Status failure = core_.graph().take_failure(); !failure.ok()) host_.panic(failure);
     Failpoints::hit("partition.after_apply");
     carry_out(std::move(effects));
+    if (record.lsn == purge_lsn_) take_step_soon();
   }
   tell_recovered();
   maybe_write_back(false);
@@ -236,6 +237,7 @@ void Partition::on(RefusedMail mail) {
   if (mail.epoch != append_epoch_) return;
   ++append_epoch_;
   next_lsn_ = mail.first;
+  purge_lsn_ = std::min(purge_lsn_, Lsn{mail.first.value - 1});  // the next tick tries again
   std::deque<LoggedCommand> refused;
   while (!pending_.empty() && pending_.back().lsn >= mail.first) {
     pending_bytes_ -= pending_.back().command.bytes().size();

@@ -151,8 +151,8 @@ class Partition {
   void housekeeping();
   void take_step_soon();
   void work_in_background();
+  void purge_some();
   /// One step of each. True: the next is due soon.
-  bool purge_some();
   bool drop_index_entries();
   bool build_index();
   bool load_for_index(const std::vector<LocalId>& vertices);

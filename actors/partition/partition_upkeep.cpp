@@ -121,17 +121,17 @@ void Partition::housekeeping() {
 /// What is left at a stop goes on with the next start.
 void Partition::work_in_background() {
   if (stopping_) return;
-  bool purges = purge_some(), drops = drop_index_entries(), builds = build_index();
-  if (purges || drops || builds) take_step_soon();
+  purge_some();
+  bool drops = drop_index_entries(), builds = build_index();
+  if (drops || builds) take_step_soon();
 }
 
-bool Partition::purge_some() {
-  if (core_.graph().spaces().dropped().empty() || !room_for_write().ok()) return false;
-  if (purge_lsn_ > core_.applied()) return true;
+/// The next one follows when this one is applied.
+void Partition::purge_some() {
+  if (purge_lsn_ > core_.applied() || core_.graph().spaces().dropped().empty() || !room_for_write().ok()) return;
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::Command>().initPurge().setVertices(purge_step);
   purge_lsn_ = append(CommandBytes::of(message));
-  return true;
 }
 
 bool Partition::drop_index_entries() {
